@@ -1,0 +1,299 @@
+"""One step: a plan's step in, a published digest out.
+
+Parents pinned, context verified, one build, its blobs to the registry, the checks, the cut-off,
+and only then the tags.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from orchestrator.check import check_parent_layers, check_platforms
+from orchestrator.decide import is_complete
+from orchestrator.doors.protocols import (
+    Builder,
+    Clock,
+    Context,
+    Files,
+    History,
+    Registry,
+    Spool,
+)
+from orchestrator.errors import Conflict
+from orchestrator.model import image_config
+from orchestrator.model.event import StepProgress
+from orchestrator.model.fingerprint import (
+    build_key,
+    canonical_json,
+    effective_digest,
+    sha256,
+    short_key,
+)
+from orchestrator.model.hierarchy import Hierarchy, Image
+from orchestrator.model.manifest import Manifest, compose_index
+from orchestrator.model.observation import Found
+from orchestrator.model.plan import Step
+from orchestrator.model.publication import ParentRecord, Publication
+from orchestrator.model.run import Outcome, StepResult
+from orchestrator.model.source import Revision
+from orchestrator.model.time import rfc3339
+from orchestrator.observe import candidate, look_up
+from orchestrator.prepare import (
+    Foundation,
+    build_request,
+    foundation_of,
+    read_manifest,
+    source_epoch_s,
+)
+from orchestrator.publish import Publishing, publish, tag_unchanged
+from orchestrator.upload import Uploaded, upload_layout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What every step of a run shares: the doors it uses and the facts of the run.
+
+    Attributes:
+        revision: where the tree stands in git; None outside.
+        run: id of the run.
+        log_dir: directory of the builds' logs.
+        progress: told what a running build does; called from any thread.
+        cancelled: set when the run is to stop.
+    """
+
+    hierarchy: Hierarchy
+    files: Files
+    registry: Registry
+    builder: Builder
+    history: History
+    spool: Spool
+    clock: Clock
+    revision: Revision | None
+    run: str
+    log_dir: str
+    progress: Callable[[StepProgress], None]
+    cancelled: threading.Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """A build whose blobs and manifests are in the registry, without any tag."""
+
+    uploaded: Uploaded
+    source_epoch_s: int
+    started_s: float
+    duration_s: float
+
+
+def resolve_step(step: Step, done: Mapping[str, StepResult]) -> Step:
+    """Return the step with every parent's digest, and so the key, filled in.
+
+    Args:
+        step: conditional or resolved.
+        done: results of at least the steps it needs.
+    """
+    parents = tuple(
+        replace(p, digest=done[p.subject].digest, manifests=done[p.subject].manifests)
+        if p.subject in step.needs
+        else p
+        for p in step.parents
+    )
+    effective = {p.subject: effective_digest(p.manifests, step.platforms) for p in parents}
+    parts = {**step.parts, "parents": sha256(canonical_json(effective))}
+    return replace(step, parents=parents, parts=parts, key=build_key(parts))
+
+
+def carry_out(step: Step, site: Site) -> StepResult:
+    """Do a resolved step: take what its key led to already, else build, check and publish.
+
+    Raises:
+        OrchestrateError: any branch of the tree. No tag is there then, unless the immutable tag
+            was reached, which names a complete and checked index.
+    """
+    image = site.hierarchy.images[step.image]
+    current = look_up(site.registry, image.repository, step.current) if step.current else None
+    found = candidate(site.registry, image, step.key or "", current)
+    if found is not None and _is_usable(found, image):
+        return _reuse(step, found)
+    foundation = foundation_of(step, site.registry)
+    built = _build(step, image, site, foundation, current)
+    _check(step, image, foundation, built)
+    if current is not None and _is_unchanged(image, current, built, site.registry):
+        return _keep_current(step, image, current, built, site)
+    return _publish(step, image, built, site)
+
+
+def _is_usable(found: Found, image: Image) -> bool:
+    if found.rejected:
+        raise Conflict(
+            f"{image.id}: what this key led to was rolled back",
+            hint=f"change the image, or ask for another build with `--force {image.id}`",
+        )
+    publication = found.publication
+    return (
+        publication is not None
+        and publication.image == image.id
+        and is_complete(publication, image.platforms)
+    )
+
+
+def _reuse(step: Step, found: Found) -> StepResult:
+    publication = found.publication
+    return StepResult(
+        image=step.image,
+        outcome=Outcome.CUT_OFF if found.digest == step.current else Outcome.REUSED,
+        key=step.key or "",
+        digest=found.digest,
+        was=step.current or "",
+        manifests=publication.manifests if publication else {},
+    )
+
+
+def _build(
+    step: Step, image: Image, site: Site, foundation: Foundation | None, current: Found | None
+) -> Built:
+    started_s, clock_s = site.clock.now_s(), site.clock.monotonic_s()
+    context = site.files.context(image.context, image.dockerfile)
+    _verify_source(step, context)
+    epoch_s = source_epoch_s(foundation, current, site.revision, site.clock)
+    request = build_request(site.hierarchy, step, context.dockerfile, epoch_s)
+    uploaded = site.builder.build(
+        request,
+        context.archive(),
+        lambda stream: upload_layout(
+            stream,
+            image.repository,
+            site.registry,
+            site.spool,
+            parents=foundation.layers if foundation else frozenset(),
+            parent=foundation.repository if foundation else None,
+        ),
+        log_path=f"{site.log_dir}/{image.id}.log",
+        progress=site.progress,
+        cancelled=site.cancelled,
+    )
+    return Built(
+        uploaded=uploaded,
+        source_epoch_s=epoch_s,
+        started_s=started_s,
+        duration_s=site.clock.monotonic_s() - clock_s,
+    )
+
+
+def _verify_source(step: Step, context: Context) -> None:
+    now = {"dockerfile": context.source.dockerfile, "context": context.source.context}
+    moved = [
+        part for part, digest in now.items() if sha256(canonical_json(digest)) != step.parts[part]
+    ]
+    if moved:
+        raise Conflict(
+            f"{step.image}: {' and '.join(moved)} changed since the plan was made",
+            hint="plan again",
+        )
+
+
+def _check(step: Step, image: Image, foundation: Foundation | None, built: Built) -> None:
+    configs = built.uploaded.configs
+    check_platforms(image.id, step.platforms, configs)
+    if foundation is not None:
+        check_parent_layers(image.id, foundation.parent.name, foundation.configs, configs)
+
+
+def _is_unchanged(image: Image, current: Found, built: Built, registry: Registry) -> bool:
+    """Say whether every platform's content equals what is current, and what people read of it."""
+    publication = current.publication
+    if (
+        publication is None
+        or not image.reproducible
+        or publication.version != image.version
+        or set(publication.manifests) != set(built.uploaded.configs)
+    ):
+        return False
+    for platform, digest in publication.manifests.items():
+        manifest = read_manifest(registry, image.repository, digest)
+        before = registry.blob(image.repository, manifest.config_digest())
+        if _content(before) != _content(built.uploaded.configs[platform]):
+            return False
+    return True
+
+
+def _content(config: bytes) -> str:
+    return image_config.content_digest(config)
+
+
+def _keep_current(step: Step, image: Image, current: Found, built: Built, site: Site) -> StepResult:
+    """Let the new key lead to the old digest, so that the next plan is empty.
+
+    The next plan reads the refresh epoch back from the old digest, so the key with that epoch
+    leads there too.
+    """
+    publication = current.publication
+    assert publication is not None  # _is_unchanged has looked at it
+    keys = {step.key or "": None}
+    keys[build_key({**step.parts, "epoch": sha256(canonical_json(publication.epoch))})] = None
+    index = read_manifest(site.registry, image.repository, current.digest)
+    tag_unchanged(site.registry, site.history, image.repository, tuple(keys), index, site.run)
+    return _result(step, Outcome.UNCHANGED, index, "", built)
+
+
+def _publish(step: Step, image: Image, built: Built, site: Site) -> StepResult:
+    key = step.key or ""
+    immutable = step.immutable.replace("<key>", short_key(key)).replace("<run>", site.run)
+    winner = publish(
+        Publishing(
+            repository=image.repository,
+            key=key,
+            index=_compose(step, image, built, site),
+            immutable=immutable,
+            platforms=step.platforms,
+            run=site.run,
+        ),
+        site.registry,
+        site.history,
+    )
+    return _result(step, Outcome.BUILT, winner, immutable, built)
+
+
+def _compose(step: Step, image: Image, built: Built, site: Site) -> Manifest:
+    final = next((p for p in step.parents if p.final), None)
+    publication = Publication(
+        hierarchy=site.hierarchy.name,
+        image=image.id,
+        version=image.version,
+        key=step.key or "",
+        parts=step.parts,
+        parents={
+            p.subject: ParentRecord(
+                digest=p.digest or "", effective=effective_digest(p.manifests, step.platforms)
+            )
+            for p in step.parents
+        },
+        epoch=step.epoch,
+        source_epoch_s=built.source_epoch_s,
+        created=rfc3339(built.started_s),
+        revision=str(site.revision) if site.revision else "",
+        run=site.run,
+        base_name=final.reference if final else "",
+        base_digest=(final.digest or "") if final else "",
+        source=site.revision.source if site.revision else "",
+    )
+    return compose_index(built.uploaded.entries, publication.annotations())
+
+
+def _result(
+    step: Step, outcome: Outcome, index: Manifest, immutable: str, built: Built
+) -> StepResult:
+    return StepResult(
+        image=step.image,
+        outcome=outcome,
+        key=step.key or "",
+        digest=index.digest,
+        was=step.current or "",
+        immutable=immutable,
+        manifests=index.platforms(),
+        size_bytes=built.uploaded.size_bytes,
+        started_at=rfc3339(built.started_s),
+        duration_s=built.duration_s,
+    )

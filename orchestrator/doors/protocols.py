@@ -1,0 +1,265 @@
+"""What the verbs need of the outside world, and nothing more."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol, TypeVar
+
+from orchestrator.model.event import StepProgress
+from orchestrator.model.hierarchy import BuildOptions, Image, Secret
+from orchestrator.model.manifest import Descriptor, Manifest
+from orchestrator.model.names import Repository
+from orchestrator.model.run import JournalledMove, MoveState, Run, RunState, StepResult
+from orchestrator.model.source import ImageFiles, Revision, Source
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """Time, so that tests and simulations can own it."""
+
+    def now_s(self) -> float:
+        """Return seconds since 1970 UTC."""
+
+    def monotonic_s(self) -> float:
+        """Return seconds that never go back."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class Git(Protocol):
+    """The version control that the hierarchy file lives in."""
+
+    def revision(self) -> Revision | None:
+        """Return where the tree stands; None outside git or without git or commits."""
+
+
+class Context(Protocol):
+    """One image's context as it was when it was hashed: what is hashed is what is sent."""
+
+    source: Source
+    dockerfile: str
+    """Path of the Dockerfile inside the archive."""
+
+    def archive(self) -> Iterator[bytes]:
+        """Yield the tar's bytes, the same on every call.
+
+        Raises:
+            Conflict: a file changed since it was hashed.
+        """
+
+
+class Files(Protocol):
+    """The hierarchy's directory.
+
+    Attributes:
+        name: the hierarchy file's path as the user would write it.
+    """
+
+    name: str
+
+    def hierarchy_text(self) -> bytes:
+        """Return the hierarchy file's bytes.
+
+        Raises:
+            InvalidInput: it cannot be read, is not a regular file, or is larger than 4 MiB.
+        """
+
+    def image_files(self, context: str, dockerfile: str) -> ImageFiles:
+        """Return what loading needs to know of one image's files; never raises."""
+
+    def context(self, context: str, dockerfile: str) -> Context:
+        """Read, filter, normalise and hash one image's context.
+
+        Raises:
+            InvalidInput: a file cannot be read or vanished; every such file is named.
+        """
+
+
+class Registry(Protocol):
+    """Any OCI registry. Only a 404 is "absent"; everything else that is not a success raises.
+
+    Every method raises :class:`orchestrator.errors.RegistryUnavailable` (or ``AccessDenied``).
+    Thread-safe.
+    """
+
+    def resolve(self, repository: Repository, reference: str) -> str | None:
+        """Return the digest a tag or digest names, by HEAD; None if absent."""
+
+    def manifest(self, repository: Repository, reference: str) -> Manifest | None:
+        """Return the manifest or index, its digest verified; None if absent."""
+
+    def put_manifest(self, repository: Repository, reference: str, manifest: Manifest) -> None:
+        """Store a manifest under a tag or its digest, unconditionally.
+
+        Raises:
+            RegistryUnavailable: refused, or stored under another digest.
+        """
+
+    def has_blob(self, repository: Repository, digest: str) -> bool:
+        """Say whether the repository has the blob."""
+
+    def blob(self, repository: Repository, digest: str) -> bytes:
+        """Return a blob's bytes, verified; meant for configurations (at most 16 MiB).
+
+        Raises:
+            RegistryUnavailable: also when it is absent: a manifest that names it is damaged.
+        """
+
+    def mount_blob(self, repository: Repository, digest: str, source: Repository) -> bool:
+        """Take a blob over from another repository of the same registry; False: upload it."""
+
+    def upload_blob(
+        self, repository: Repository, digest: str, content: Iterable[bytes], size_bytes: int
+    ) -> None:
+        """Store a blob; the registry verifies the digest.
+
+        A ``content`` that can be iterated more than once is sent again after a fault; with an
+        iterator, which cannot, the fault raises.
+        """
+
+    def tags(self, repository: Repository) -> tuple[str, ...]:
+        """Return every tag, all pages; empty when the repository is absent."""
+
+    def delete_tag(self, repository: Repository, tag: str) -> bool:
+        """Remove a tag; False where the registry cannot."""
+
+    def delete_manifest(self, repository: Repository, digest: str) -> bool:
+        """Remove a manifest and with it every tag on it; False where the registry cannot."""
+
+    def referrers(self, repository: Repository, digest: str) -> tuple[Descriptor, ...]:
+        """Return what refers to a manifest, by the API or the fallback tag."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildRequest:
+    """One ``docker buildx build``.
+
+    Attributes:
+        image: what is built: platforms, target, labels and options are taken from it.
+        dockerfile: path of the Dockerfile inside the context archive.
+        build_args: (name, value), the image's own and then ours.
+        secrets: by reference.
+        pins: (name in the Dockerfile, ``REPOSITORY@sha256:…``).
+        source_epoch_s: SOURCE_DATE_EPOCH.
+        builder: buildx builder; None for the current one.
+    """
+
+    image: Image
+    dockerfile: str
+    build_args: tuple[tuple[str, str], ...]
+    secrets: tuple[Secret, ...]
+    pins: tuple[tuple[str, str], ...]
+    source_epoch_s: int
+    builder: str | None = None
+
+    @property
+    def options(self) -> BuildOptions:
+        """The image's build options."""
+        return self.image.options
+
+
+class Builder(Protocol):
+    """What turns a context into an OCI layout."""
+
+    def build(
+        self,
+        request: BuildRequest,
+        context: Iterable[bytes],
+        receive: Callable[[BinaryIO], T],
+        *,
+        log_path: str,
+        progress: Callable[[StepProgress], None],
+        cancelled: threading.Event,
+    ) -> T:
+        """Run one build and hand its output, an OCI layout as a tar stream, to ``receive``.
+
+        Args:
+            request: what to build.
+            context: the context's tar.
+            receive: reads the stream to its end in the calling thread; what it raises stops the
+                build and is raised.
+            log_path: file for the whole log.
+            progress: called from another thread.
+            cancelled: when set, the build is stopped on the engine too.
+
+        Returns:
+            What ``receive`` returned.
+
+        Raises:
+            BuildFailed: the build failed, or was cancelled (cause ``cancelled``).
+            BuilderUnavailable: there is no usable docker, buildx or engine.
+        """
+
+
+class Spool(Protocol):
+    """Room on disk for a blob between the builder and the registry."""
+
+    def hold(
+        self, content: Iterator[bytes], size_bytes: int
+    ) -> AbstractContextManager[Iterable[bytes]]:
+        """Keep a stream's bytes so that they can be read more than once; gone at the end.
+
+        Args:
+            content: read to its end.
+            size_bytes: how much room is needed; checked before the first byte is written.
+
+        Returns:
+            On entering: an iterable of chunks that starts at the beginning each time.
+
+        Raises:
+            Unavailable: there is not enough room.
+        """
+
+
+class History(Protocol):
+    """The diary: runs, steps, claims, the journal of tag moves. Thread-safe.
+
+    Every method raises :class:`orchestrator.errors.StateUnavailable`.
+    """
+
+    def begin_run(self, run: Run) -> None:
+        """Write a run that starts."""
+
+    def finish_run(self, run_id: str, state: RunState, finished_at: str) -> None:
+        """Write how a run ended."""
+
+    def record_step(self, run_id: str, result: StepResult) -> None:
+        """Write one step's result, with a row per platform."""
+
+    def claim(self, repository: str, key: str, digest: str, run_id: str) -> str:
+        """Claim a key once for all, or learn who did.
+
+        Returns:
+            The digest that won: ``digest`` itself, or the one claimed before.
+        """
+
+    def replace_claim(
+        self, repository: str, key: str, *, lost: str, digest: str, run_id: str
+    ) -> bool:
+        """Replace a claim whose digest is not in the registry, if it still says ``lost``."""
+
+    def journal(self, run_id: str, moves: tuple[JournalledMove, ...]) -> None:
+        """Write moves before any of them is done."""
+
+    def settle(self, run_id: str, move: JournalledMove, state: MoveState) -> None:
+        """Write how one move ended."""
+
+    def moves(self, run_id: str) -> tuple[JournalledMove, ...]:
+        """Return a run's moves, in the order they were written."""
+
+    def runs(self, limit: int = 20) -> tuple[Run, ...]:
+        """Return the newest runs, newest first."""
+
+    def run(self, run_id: str) -> Run | None:
+        """Return one run by its id or an unambiguous prefix of it."""
+
+    def results(self, run_id: str) -> tuple[StepResult, ...]:
+        """Return a run's step results, in the order they ended."""
+
+    def durations(self) -> Mapping[str, float]:
+        """Return image id → seconds its last build took."""

@@ -1,0 +1,95 @@
+"""Observations and decisions in, what people ask of them out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from orchestrator.decide import immutable_tag, published_parents, wanted
+from orchestrator.model.fingerprint import PARTS
+from orchestrator.model.hierarchy import Hierarchy, Image, ParentKind
+from orchestrator.model.observation import Observations
+from orchestrator.model.plan import Decision
+from orchestrator.model.status import Explanation, ImageStatus, PartComparison
+from orchestrator.model.time import seconds_of
+
+
+def statuses(
+    hierarchy: Hierarchy, seen: Observations, decisions: tuple[Decision, ...], now_s: float
+) -> tuple[ImageStatus, ...]:
+    """Return how every image stands, parents before children.
+
+    Args:
+        hierarchy: what should be.
+        seen: what is.
+        decisions: one for every image.
+        now_s: seconds since 1970 UTC.
+    """
+    depths: dict[str, int] = {}
+    for image in hierarchy.images.values():
+        below = [depths[parent] + 1 for parent in image.image_parents()]
+        depths[image.id] = max(below, default=0)
+    return tuple(
+        _status(hierarchy.images[d.image], seen, d, depths[d.image], now_s) for d in decisions
+    )
+
+
+def _status(
+    image: Image, seen: Observations, decision: Decision, depth: int, now_s: float
+) -> ImageStatus:
+    current = seen.currents[image.id]
+    publication = current.publication if current else None
+    found = seen.candidates.get(decision.key) if decision.key else None
+    other = found.digest if found and (current is None or found.digest != current.digest) else ""
+    return ImageStatus(
+        image=image.id,
+        tier=image.tier or "",
+        depth=depth,
+        repository=str(image.repository),
+        current=current.digest if current else "",
+        publication=publication,
+        age_s=now_s - seconds_of(publication.created) if publication else None,
+        immutable=immutable_tag(image, publication) if publication else "",
+        candidate=other,
+        decision=decision,
+    )
+
+
+def explanation(hierarchy: Hierarchy, seen: Observations, status: ImageStatus) -> Explanation:
+    """Return why an image would be built or why not, part by part.
+
+    Where the key of what is current was reached by an equal build, the parts recorded on it are
+    those of the key that led to it first.
+    """
+    image = hierarchy.images[status.image]
+    was = status.publication
+    want = wanted(
+        image,
+        seen.sources[image.id],
+        upstreams=seen.upstreams,
+        parents=published_parents(image, seen),
+        epoch=was.epoch if was else "",
+    )
+    recorded: Mapping[str, str] = was.parts if was else {}
+    return Explanation(
+        status=status,
+        parts=tuple(
+            PartComparison(part=part, was=recorded.get(part, ""), now=want.parts.get(part, ""))
+            for part in PARTS
+        ),
+        key=want.key or "",
+        parents=tuple(
+            (
+                subject,
+                was.parents[subject].digest if was and subject in was.parents else "",
+                _digest_now(kind, subject, seen),
+            )
+            for subject, kind in {p.subject: p.kind for p in image.parents}.items()
+        ),
+    )
+
+
+def _digest_now(kind: ParentKind, subject: str, seen: Observations) -> str:
+    if kind is ParentKind.UPSTREAM:
+        return seen.upstreams[subject].digest
+    current = seen.currents[subject]
+    return current.digest if current else ""

@@ -1,0 +1,214 @@
+"""What ``hierarchy.yaml`` and the Dockerfiles it names say, valid by construction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from orchestrator.model.names import Reference, Repository
+
+
+class ParentKind(StrEnum):
+    """Whether a parent is built here or comes from outside."""
+
+    IMAGE = "image"
+    UPSTREAM = "upstream"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parent:
+    """One name outside the Dockerfile that its target stage reaches.
+
+    Attributes:
+        name: as the Dockerfile spells it after ARGs are expanded, which is the exact key that
+            ``docker buildx build --build-context`` needs.
+        kind: an image of the hierarchy or an upstream.
+        subject: the image id, or the upstream's name.
+        final: the final stage stands on it: its layers come first in the result.
+        line: 1-based line of the Dockerfile that names it first.
+    """
+
+    name: str
+    kind: ParentKind
+    subject: str
+    final: bool
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOptions:
+    """The reviewed list of build options; all of them are in the build key.
+
+    Attributes:
+        network: ``default``, ``none`` or ``host``.
+        add_hosts: ``NAME:ADDRESS`` pairs, in the file's order.
+        ulimits: ``NAME=SOFT[:HARD]``, in the file's order.
+        shm_size: bytes with an optional unit, as Docker takes it; empty for the default.
+        no_cache_filter: stages that never use the cache.
+    """
+
+    network: str = "default"
+    add_hosts: tuple[str, ...] = ()
+    ulimits: tuple[str, ...] = ()
+    shm_size: str = ""
+    no_cache_filter: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """One image that this hierarchy builds.
+
+    Attributes:
+        id: its name in the file and in bare FROMs.
+        version: the version people know it by.
+        repository: where it is published.
+        context: directory that is sent to the builder, relative to the hierarchy file's directory.
+        dockerfile: path of the Dockerfile, relative to the hierarchy file's directory.
+        target: the stage to build; None for the last.
+        tier: free word for grouping: base, runtime, app-server, application.
+        platforms: sorted ``os/arch``; all of them or nothing is published.
+        drop_platforms: platforms that may disappear from the published index.
+        build_args: sorted (name, value).
+        secrets: sorted names of the hierarchy's secrets that the build sees.
+        labels: sorted (name, value), written into the image's configuration.
+        options: build options.
+        parents: in the Dockerfile's order; names are unique, subjects need not be.
+        immutable: template of the tag that never moves; contains ``{key}``.
+        floating: templates of the tags that move at the end of a run; may be empty.
+        aliases: other repositories under which published Dockerfiles name this image.
+        packages: ``apt``, ``apk`` or ``dnf``; None: the nightly run does not look inside.
+        reproducible: whether an equal result may be taken for unchanged.
+        line: 1-based line of the hierarchy file that declares it.
+    """
+
+    id: str
+    version: str
+    repository: Repository
+    context: str
+    dockerfile: str
+    target: str | None = None
+    tier: str | None = None
+    platforms: tuple[str, ...]
+    drop_platforms: tuple[str, ...] = ()
+    build_args: tuple[tuple[str, str], ...] = ()
+    secrets: tuple[str, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    options: BuildOptions = BuildOptions()
+    parents: tuple[Parent, ...] = ()
+    immutable: str
+    floating: tuple[str, ...] = ()
+    aliases: tuple[Repository, ...] = ()
+    packages: str | None = None
+    reproducible: bool = True
+    line: int = 0
+
+    def image_parents(self) -> tuple[str, ...]:
+        """Return the ids of the hierarchy's images it stands on, each once, in order."""
+        return self._subjects(ParentKind.IMAGE)
+
+    def upstream_parents(self) -> tuple[str, ...]:
+        """Return the names of the upstreams it stands on, each once, in order."""
+        return self._subjects(ParentKind.UPSTREAM)
+
+    def final_parent(self) -> Parent | None:
+        """Return the parent whose layers come first; None for FROM scratch."""
+        return next((parent for parent in self.parents if parent.final), None)
+
+    def _subjects(self, kind: ParentKind) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(p.subject for p in self.parents if p.kind is kind))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """An image that comes from outside.
+
+    Attributes:
+        name: as Dockerfiles spell it in FROM.
+        source: where it is looked up.
+        soak_s: a new digest is used only this long after it was first seen, in seconds.
+        mirror: copied into ``<registry>/mirror/…`` and built from there.
+        line: 1-based line of the hierarchy file.
+    """
+
+    name: str
+    source: Reference
+    soak_s: int = 0
+    mirror: bool = False
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """A build secret by reference: its name is in the build key, its value nowhere.
+
+    Attributes:
+        name: the id that ``RUN --mount=type=secret,id=…`` uses.
+        env: environment variable that holds the value, or None.
+        file: file that holds the value, relative to the hierarchy file's directory, or None.
+    """
+
+    name: str
+    env: str | None = None
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Builder:
+    """A ``docker buildx`` builder.
+
+    Attributes:
+        name: as ``docker buildx ls`` shows it; None for the current one.
+        slots: builds it may run at once.
+    """
+
+    name: str | None = None
+    slots: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """A team that wants to hear of images; delivery is not part of this version.
+
+    Attributes:
+        team: who.
+        images: ids or globs.
+        events: event names.
+        line: 1-based line of the hierarchy file.
+    """
+
+    team: str
+    images: tuple[str, ...]
+    events: tuple[str, ...]
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hierarchy:
+    """A whole, valid hierarchy.
+
+    Attributes:
+        name: scopes leases, claims and annotations.
+        file: path of the hierarchy file as the user would write it.
+        images: by id, parents before children, otherwise in the file's order.
+        upstreams: by the name Dockerfiles use.
+        secrets: by name.
+        builders: at least one.
+        subscriptions: in the file's order.
+        plain_http: registries (host or host:port) spoken to without TLS beside the loopback ones.
+        warnings: one line each, for what is legal and probably not meant.
+    """
+
+    name: str
+    file: str
+    images: Mapping[str, Image]
+    upstreams: Mapping[str, Upstream]
+    secrets: Mapping[str, Secret]
+    builders: tuple[Builder, ...]
+    subscriptions: tuple[Subscription, ...] = ()
+    plain_http: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def children_of(self, image: str) -> tuple[str, ...]:
+        """Return the ids of the images that stand directly on this one."""
+        return tuple(i.id for i in self.images.values() if image in i.image_parents())

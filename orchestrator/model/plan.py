@@ -1,0 +1,199 @@
+"""A plan is data: what would be done to every image, and every reason for it.
+
+The JSON form is frozen: docs/adr/0005-plan.md, orchestrator/schema/plan.json.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from orchestrator.model.hierarchy import ParentKind
+
+
+class Verdict(StrEnum):
+    """What is to be done with an image."""
+
+    KEEP = "keep"
+    BUILD = "build"
+    AWAIT = "await"
+    RETAG = "retag"
+
+
+class Cause(StrEnum):
+    """Why; one constant for every line that decides.
+
+    The causes named like a part of the build key say that this part differs from what is current.
+    """
+
+    NEVER_PUBLISHED = "never-published"
+    FOREIGN = "foreign"
+    INCOMPLETE = "incomplete"
+    KEY_TAG_MISSING = "key-tag-missing"
+    FORCED = "forced"
+    VERSION = "version"
+    LABELS = "labels"
+    DOCKERFILE = "dockerfile"
+    CONTEXT = "context"
+    TARGET = "target"
+    ARGS = "args"
+    OPTIONS = "options"
+    SECRETS = "secrets"
+    PLATFORMS = "platforms"
+    EPOCH = "epoch"
+    PARENT_MOVED = "parent-moved"
+    PARENT_ADDED = "parent-added"
+    PARENT_REMOVED = "parent-removed"
+    UPSTREAM_MOVED = "upstream-moved"
+    PARENT_PENDING = "parent-pending"
+    TAG_MISSING = "tag-missing"
+    TAG_ELSEWHERE = "tag-elsewhere"
+    REJECTED = "rejected"
+    DIRTY = "dirty"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One typed reason.
+
+    Attributes:
+        cause: the kind of reason.
+        subject: what it speaks of: a parent, an upstream, a file, a tag; may be empty.
+        was: the value before, a digest or a word; empty when there was none.
+        now: the value now; empty when there is none, or it is not known yet.
+    """
+
+    cause: Cause
+    subject: str = ""
+    was: str = ""
+    now: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What happens to one image, and why.
+
+    Attributes:
+        image: image id.
+        verdict: keep, build, await or retag.
+        reasons: all of them, most telling first; empty for a plain keep.
+        current: digest of what was last promoted; None where nothing was.
+        key: the build key, where it is known.
+        digest: for retag: the digest the tags are put on; else None.
+    """
+
+    image: str
+    verdict: Verdict
+    reasons: tuple[Reason, ...] = ()
+    current: str | None = None
+    key: str | None = None
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepParent:
+    """One parent as the step will use it.
+
+    Attributes:
+        name: the key of ``--build-context``.
+        subject: image id or upstream name.
+        kind: image or upstream.
+        final: the final stage stands on it.
+        reference: repository (with tag, for an upstream) that the digest belongs to.
+        digest: index digest to pin; None while the parent's own step is not done.
+        manifests: platform → manifest digest; empty while the digest is None.
+    """
+
+    name: str
+    subject: str
+    kind: ParentKind
+    final: bool
+    reference: str
+    digest: str | None
+    manifests: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagMove:
+    """A floating tag that ends on the step's digest.
+
+    Attributes:
+        tag: the tag.
+        expects: the digest the plan saw there; None: absent. The move is refused if it differs.
+    """
+
+    tag: str
+    expects: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One image's work in a plan.
+
+    A step is *resolved* when its key is known, else *conditional*: all parts of the key are known
+    but the digests of the steps it needs.
+
+    Attributes:
+        image: image id.
+        verdict: build, await or retag.
+        needs: image ids whose steps come first.
+        repository: where it is published.
+        platforms: all that the index must have.
+        parts: digests of the key's parts; ``parents`` is missing while conditional.
+        key: the build key, None while conditional.
+        epoch: refresh epoch.
+        parents: in the Dockerfile's order.
+        immutable: the tag; ``<key>`` and ``<run>`` stand for what is not known yet.
+        floating: tags to move at the end of the run.
+        current: digest of what was last promoted, None where nothing was.
+        digest: for retag: what the tags are put on; else None.
+    """
+
+    image: str
+    verdict: Verdict
+    needs: tuple[str, ...]
+    repository: str
+    platforms: tuple[str, ...]
+    parts: Mapping[str, str]
+    key: str | None
+    epoch: str
+    parents: tuple[StepParent, ...]
+    immutable: str
+    floating: tuple[TagMove, ...]
+    current: str | None
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run would do, in an order in which it can be done.
+
+    Attributes:
+        id: sortable id, also the refresh epoch of what is forced.
+        hierarchy: its name.
+        created: RFC 3339 UTC.
+        date: ``YYYYMMDD``, which is what ``{date}`` stands for.
+        revision: commit with ``-dirty`` if so; empty outside git.
+        decisions: one for every image, parents before children.
+        steps: parents before children; images that are kept have none.
+    """
+
+    id: str
+    hierarchy: str
+    created: str
+    date: str
+    revision: str
+    decisions: tuple[Decision, ...]
+    steps: tuple[Step, ...]
+
+    def summary(self) -> dict[str, int]:
+        """Return how many images each verdict has, every verdict named."""
+        counts = dict.fromkeys((str(v) for v in Verdict), 0)
+        for decision in self.decisions:
+            counts[decision.verdict] += 1
+        return counts
+
+    def step_of(self, image: str) -> Step | None:
+        """Return the image's step; None when it is kept."""
+        return next((step for step in self.steps if step.image == image), None)

@@ -1,0 +1,172 @@
+"""What became of a plan: outcomes of steps and of whole runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How a step ended."""
+
+    BUILT = "built"
+    REUSED = "reused"
+    UNCHANGED = "unchanged"
+    CUT_OFF = "cut-off"
+    RETAGGED = "retagged"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_success(self) -> bool:
+        """Whether what stands on the image may go on."""
+        return self not in (Outcome.FAILED, Outcome.BLOCKED, Outcome.CANCELLED)
+
+
+class FailureCause(StrEnum):
+    """What kind of failure, told apart by what buildx and BuildKit really answer."""
+
+    DOCKERFILE = "dockerfile"
+    COMMAND = "command"
+    MISSING_FILE = "missing-file"
+    MISSING_SECRET = "missing-secret"
+    PARENT_MISSING = "parent-missing"
+    REGISTRY = "registry"
+    ACCESS = "access"
+    DISK_FULL = "disk-full"
+    BUILDER = "builder"
+    CHECK = "check"
+    CONFLICT = "conflict"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a step failed, as shown to people.
+
+    Attributes:
+        cause: the kind.
+        what: the failed instruction, or one sentence.
+        hint: a way out, may be empty.
+        log_tail: last lines of the log, oldest first.
+        log_path: the whole log, empty when there is none.
+        exit_code: what the run's exit code becomes if this is the gravest.
+    """
+
+    cause: FailureCause
+    what: str
+    hint: str = ""
+    log_tail: tuple[str, ...] = ()
+    log_path: str = ""
+    exit_code: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """How one image's step ended.
+
+    Attributes:
+        image: image id.
+        outcome: how.
+        key: build key; empty when it never became known.
+        digest: of the index; empty when there is none.
+        was: digest current before, empty when there was none.
+        immutable: the tag that names the digest for ever; empty when there is none.
+        manifests: platform → manifest digest.
+        size_bytes: compressed size of the layers over all platforms; 0 when nothing was built.
+        started_at: RFC 3339 UTC.
+        duration_s: seconds, 0 when nothing was done.
+        blocked_by: the image that failed, for BLOCKED.
+        failure: for FAILED.
+    """
+
+    image: str
+    outcome: Outcome
+    key: str = ""
+    digest: str = ""
+    was: str = ""
+    immutable: str = ""
+    manifests: Mapping[str, str] = field(default_factory=dict)
+    size_bytes: int = 0
+    started_at: str = ""
+    duration_s: float = 0.0
+    blocked_by: str = ""
+    failure: Failure | None = None
+
+
+class MoveState(StrEnum):
+    """Where a journalled tag move stands.
+
+    LEFT: the tag should go, and the registry cannot delete tags. CONFLICT: it was not where the
+    plan saw it, and was not touched.
+    """
+
+    PLANNED = "planned"
+    MOVED = "moved"
+    LEFT = "left"
+    CONFLICT = "conflict"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalledMove:
+    """One floating tag's move, written before it is done.
+
+    Attributes:
+        image: image id.
+        repository: where.
+        tag: the floating tag.
+        was: digest before, None when it was absent.
+        now: digest after; None: the tag is removed, because the run rolled back made it.
+        state: where the move stands.
+    """
+
+    image: str
+    repository: str
+    tag: str
+    was: str | None
+    now: str | None
+    state: MoveState = MoveState.PLANNED
+
+
+class RunState(StrEnum):
+    """Where a run stands."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run, as history keeps it.
+
+    Attributes:
+        id: sortable id.
+        hierarchy: its name.
+        command: build, apply or rollback.
+        who: user and host.
+        trigger: ``manual``, ``ci``, ``schedule``…
+        because: what the user said with ``--because``, may be empty.
+        revision: commit with ``-dirty`` if so.
+        started_at: RFC 3339 UTC.
+        finished_at: RFC 3339 UTC, empty while running.
+        state: where it stands.
+        plan: the plan's id.
+    """
+
+    id: str
+    hierarchy: str
+    command: str
+    who: str
+    trigger: str
+    because: str
+    revision: str
+    started_at: str
+    finished_at: str = ""
+    state: RunState = RunState.RUNNING
+    plan: str = ""

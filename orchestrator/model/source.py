@@ -1,0 +1,57 @@
+"""What is known of the files an image is built from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFiles:
+    """What the files door found where an image says its files are; loading needs no more.
+
+    Attributes:
+        dockerfile_text: the Dockerfile, decoded; None when there is a problem with it.
+        dockerfile_problem: one sentence, e.g. ``does not exist``, or empty.
+        context_problem: one sentence, e.g. ``is a symlink that leaves the tree``, or empty.
+    """
+
+    dockerfile_text: str | None = None
+    dockerfile_problem: str = ""
+    context_problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The bytes an image is built from, by their hashes.
+
+    Attributes:
+        dockerfile: ``sha256:…`` of the Dockerfile's bytes.
+        context: ``sha256:…`` of the normalised tar that is sent to the builder.
+        size_bytes: of that tar.
+        files: entries in that tar.
+    """
+
+    dockerfile: str
+    context: str
+    size_bytes: int
+    files: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """Where the working tree stands in git.
+
+    Attributes:
+        commit: full hash.
+        dirty: tracked or untracked files under the hierarchy's directory differ from it.
+        committed_at_s: commit time, seconds since 1970 UTC.
+        source: the remote's URL without credentials; empty when there is none.
+    """
+
+    commit: str
+    dirty: bool
+    committed_at_s: int
+    source: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.commit}-dirty" if self.dirty else self.commit

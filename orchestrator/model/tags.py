@@ -1,0 +1,37 @@
+"""Tag templates: ``{version}-{date}-{key}`` and what becomes of them.
+
+Loading has checked every template of a hierarchy, so nothing here fails on one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+
+#: Every placeholder but ``{label.NAME}``, with the most characters that may take its place; 0 is
+#: for those whose length the image itself decides.
+PLACEHOLDERS: Mapping[str, int] = {"version": 0, "date": 8, "key": 12, "commit": 12, "run": 22}
+
+#: Starts of tags that are written by this software or by cosign; no template may give one.
+RESERVED_PREFIXES = ("key-", "current-", "rejected-", "sha256-")
+
+
+def placeholders(template: str) -> tuple[str, ...]:
+    """Return the names between braces, each once, in the template's order."""
+    return tuple(dict.fromkeys(_PLACEHOLDER.findall(template)))
+
+
+def expand(template: str, values: Mapping[str, str]) -> str:
+    """Return the tag a template gives.
+
+    Args:
+        template: as in the hierarchy file.
+        values: placeholder → text; a label's key is ``label.NAME``.
+
+    Returns:
+        The tag. A placeholder without a value stays visible as ``<name>``, for people:
+        ``3.11-20261122-<key>`` is a tag whose key is not known yet.
+    """
+    return _PLACEHOLDER.sub(lambda found: values.get(found[1], f"<{found[1]}>"), template)

@@ -1,0 +1,85 @@
+"""Which steps are ready, and what a failure stops. Pure: no clock, no threads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import networkx as nx
+
+from orchestrator.model.plan import Plan, Verdict
+
+#: Seconds that a build is taken to last while nothing is known of it.
+UNKNOWN_BUILD_S = 30.0
+
+
+class Schedule:
+    """The state of a plan's steps while they are carried out.
+
+    Invariant: a step is started only when every step it needs has succeeded, and at most once.
+
+    Args:
+        plan: its steps may come in any order.
+        durations: image id → seconds its last build took.
+    """
+
+    def __init__(self, plan: Plan, durations: Mapping[str, float]) -> None:
+        self._graph: nx.DiGraph[str] = nx.DiGraph()
+        for step in plan.steps:
+            lasts_s = durations.get(step.image, UNKNOWN_BUILD_S)
+            self._graph.add_node(step.image, s=0.0 if step.verdict is Verdict.RETAG else lasts_s)
+            self._graph.add_edges_from((parent, step.image) for parent in step.needs)
+        self._remaining_s = _longest_chains(self._graph)
+        self._waiting = {step.image: set(step.needs) for step in plan.steps}
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether some step was neither started nor blocked."""
+        return bool(self._waiting)
+
+    def ready(self) -> tuple[str, ...]:
+        """Return the images that can start now, longest remaining chain first."""
+        free = [image for image, needs in self._waiting.items() if not needs]
+        return tuple(sorted(free, key=lambda image: (-self._remaining_s[image], image)))
+
+    def start(self, image: str) -> None:
+        """Take a ready image out.
+
+        Raises:
+            ValueError: it is not ready.
+        """
+        if self._waiting.get(image) != set():
+            raise ValueError(f"{image} is not ready")
+        del self._waiting[image]
+
+    def succeed(self, image: str) -> None:
+        """Note that a started image is there for its children."""
+        for child in self._graph.successors(image):
+            if child in self._waiting:
+                self._waiting[child].discard(image)
+
+    def fail(self, image: str) -> tuple[str, ...]:
+        """Take out everything that stands on a failed image.
+
+        Returns:
+            The images blocked by this failure, parents before children.
+        """
+        below = nx.descendants(self._graph, image)
+        blocked = [other for other in self._waiting if other in below]
+        for other in blocked:
+            del self._waiting[other]
+        return tuple(blocked)
+
+    def drain(self) -> tuple[str, ...]:
+        """Take out and return everything that was not started, because the run stops."""
+        left = tuple(self._waiting)
+        self._waiting.clear()
+        return left
+
+
+def _longest_chains(graph: nx.DiGraph[str]) -> dict[str, float]:
+    """Return image → seconds of the longest chain of builds that begins with it."""
+    longest: dict[str, float] = {}
+    for image in reversed(list(nx.topological_sort(graph))):
+        after = max((longest[child] for child in graph.successors(image)), default=0.0)
+        longest[image] = graph.nodes[image]["s"] + after
+    return longest

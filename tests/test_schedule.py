@@ -1,0 +1,113 @@
+"""Which steps are ready, and what a failure stops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.model.plan import Plan, Step, Verdict
+from orchestrator.schedule import Schedule
+
+
+def plan_of(needs: Mapping[str, tuple[str, ...]], retag: frozenset[str] = frozenset()) -> Plan:
+    steps = tuple(
+        Step(
+            image=image,
+            verdict=Verdict.RETAG if image in retag else Verdict.BUILD,
+            needs=parents,
+            repository=f"r/{image}",
+            platforms=(),
+            parts={},
+            key=None,
+            epoch="",
+            parents=(),
+            immutable="",
+            floating=(),
+            current=None,
+        )
+        for image, parents in needs.items()
+    )
+    return Plan(id="", hierarchy="", created="", date="", revision="", decisions=(), steps=steps)
+
+
+CHAIN = {"base": (), "python": ("base",), "web": ("base",), "hello": ("python",)}
+
+
+def test_longest_remaining_chain_starts_first():
+    """What holds up most starts first; equal chains in order of name."""
+    schedule = Schedule(plan_of({"leaf": (), **CHAIN}), {})
+    assert schedule.ready() == ("base", "leaf")
+
+
+def test_known_durations_decide():
+    """A slow leaf goes before a chain of quick ones."""
+    schedule = Schedule(plan_of({"slow": (), **CHAIN}), {"slow": 600, "base": 1, "python": 1})
+    assert schedule.ready() == ("slow", "base")
+
+
+def test_child_waits_for_every_parent():
+    """A diamond's foot is ready when both arms are done."""
+    schedule = Schedule(plan_of({"a": (), "b": (), "c": ("a", "b")}), {})
+    schedule.start("a")
+    schedule.succeed("a")
+    assert schedule.ready() == ("b",)
+    schedule.start("b")
+    schedule.succeed("b")
+    assert schedule.ready() == ("c",)
+
+
+def test_failure_blocks_only_what_stands_on_it():
+    """Other branches stay."""
+    schedule = Schedule(plan_of({**CHAIN, "landing": ("web",)}), {})
+    schedule.start("base")
+    schedule.succeed("base")
+    schedule.start("python")
+    assert schedule.fail("python") == ("hello",)
+    assert schedule.ready() == ("web",)
+
+
+def test_step_that_is_not_ready_cannot_start():
+    """Nothing is built before its parents, whatever the caller does."""
+    schedule = Schedule(plan_of(CHAIN), {})
+    with pytest.raises(ValueError, match="hello is not ready"):
+        schedule.start("hello")
+
+
+def test_drain_takes_out_what_was_not_started():
+    """A run that stops knows what it leaves."""
+    schedule = Schedule(plan_of(CHAIN), {})
+    schedule.start("base")
+    assert schedule.drain() == ("python", "web", "hello")
+    assert not schedule.unfinished
+
+
+@st.composite
+def dags(draw: st.DrawFn) -> dict[str, tuple[str, ...]]:
+    names = [f"i{n}" for n in range(draw(st.integers(1, 12)))]
+    return {
+        name: tuple(draw(st.lists(st.sampled_from(names[:at]), unique=True, max_size=3)))
+        if at
+        else ()
+        for at, name in enumerate(names)
+    }
+
+
+@given(dags(), st.data())
+def test_every_step_ends_exactly_once(needs: dict[str, tuple[str, ...]], data: st.DataObject):
+    """Over any DAG and any failures each step starts once after its parents, or is blocked."""
+    schedule = Schedule(plan_of(needs), {})
+    succeeded: list[str] = []
+    bad: list[str] = []
+    while schedule.unfinished:
+        image = data.draw(st.sampled_from(schedule.ready()))
+        assert set(needs[image]) <= set(succeeded)
+        schedule.start(image)
+        if data.draw(st.booleans()):
+            schedule.succeed(image)
+            succeeded.append(image)
+        else:
+            bad += [image, *schedule.fail(image)]
+    assert sorted(succeeded + bad) == sorted(needs)
