@@ -1,0 +1,267 @@
+"""The hierarchy's directory on disk."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import stat
+from pathlib import Path
+
+from orchestrator.doors.context import Dockerfile, TarContext, read_context, trouble
+from orchestrator.doors.ignore import Filter, parse_ignore
+from orchestrator.doors.tree import Changed, Kind, OpenedFile, PathProblem, Tree, encoded, find
+from orchestrator.errors import Conflict, InvalidInput
+from orchestrator.model.source import ImageFiles
+
+HIERARCHY_BYTES_AT_MOST = 4 << 20
+DOCKERFILE_BYTES_AT_MOST = 1 << 20
+
+
+class TreeFiles:
+    """Images' files in any tree: all of the files door but the hierarchy file.
+
+    Args:
+        tree: the hierarchy's directory.
+        hierarchy_path: path of the hierarchy file as the user wrote it, for messages.
+    """
+
+    def __init__(self, tree: Tree, hierarchy_path: str) -> None:
+        self._tree = tree
+        self.name = hierarchy_path
+        self._parsed: dict[str, bytes] = {}
+
+    def image_files(self, context: str, dockerfile: str) -> ImageFiles:
+        """Return what loading needs to know of one image's files; never raises."""
+        context_problem = dockerfile_problem = ""
+        text: str | None = None
+        try:
+            self._directory(context)
+        except PathProblem as problem:
+            context_problem = str(problem)
+        try:
+            content = self._dockerfile(dockerfile).content
+            text = _text(content)
+            self._parsed[dockerfile] = content
+        except PathProblem as problem:
+            dockerfile_problem = str(problem)
+        return ImageFiles(
+            dockerfile_text=text,
+            dockerfile_problem=dockerfile_problem,
+            context_problem=context_problem,
+        )
+
+    def context(self, context: str, dockerfile: str) -> TarContext:
+        """Read, filter, normalise and hash one image's context.
+
+        The Dockerfile must still be the one whose text :meth:`image_files` returned last: the
+        parents in a plan are those of the Dockerfile that is built.
+
+        Raises:
+            InvalidInput: a file cannot be read, vanished or changed meanwhile; all of them.
+            Conflict: the Dockerfile is another one.
+        """
+        problems = []
+        base, read = "", Dockerfile(path="", content=b"")
+        try:
+            base = self._directory(context)
+        except PathProblem as problem:
+            problems.append(trouble(self._shown(context), "BAD-CONTEXT", str(problem)))
+        try:
+            read = self._dockerfile(dockerfile)
+        except PathProblem as problem:
+            problems.append(trouble(self._shown(dockerfile), "BAD-DOCKERFILE", str(problem)))
+        if problems:
+            raise InvalidInput(tuple(problems))
+        if self._parsed.get(dockerfile, read.content) != read.content:
+            raise Conflict(
+                f"{self._shown(dockerfile)} changed since its parents were read",
+                hint="nothing was built from it; run the command again",
+            )
+        return read_context(
+            self._tree, base, read, self._ignore(base, dockerfile), shown=self._shown
+        )
+
+    def _directory(self, path: str) -> str:
+        found = find(self._tree, path)
+        kind = None if found is None else self._kind(found)
+        if found is None or kind is None:
+            raise PathProblem("does not exist")
+        if kind is not Kind.DIRECTORY:
+            raise PathProblem(f"is {kind}, not a directory")
+        return found
+
+    def _dockerfile(self, path: str) -> Dockerfile:
+        found = find(self._tree, path)
+        if found is None:
+            raise PathProblem("does not exist")
+        content, executable = self._small_file(found)
+        if not content.strip():
+            raise PathProblem("is empty")
+        return Dockerfile(path=found, content=content, executable=executable)
+
+    def _ignore(self, base: str, dockerfile: str) -> Filter:
+        """Return the filter: of the Dockerfile's own ignore file if there is one, even if empty.
+
+        Where docker build silently sends everything, because the file is a directory or a symlink
+        out of the context, this raises: nobody means that.
+        """
+        for path, root in ((f"{dockerfile}.dockerignore", ""), (".dockerignore", base)):
+            shown = self._shown(posixpath.join(root, path))
+            try:
+                found = find(self._tree, path, root)
+                if found is not None:
+                    return parse_ignore(self._small_file(found)[0], shown)
+            except PathProblem as problem:
+                raise InvalidInput((trouble(shown, "BAD-DOCKERIGNORE", str(problem)),)) from problem
+        return Filter([])
+
+    def _small_file(self, path: str) -> tuple[bytes, bool]:
+        kind = self._kind(path)
+        if kind is not Kind.FILE:
+            raise PathProblem(f"is {kind}, not a file" if kind else "does not exist")
+        try:
+            opened = self._tree.open(path)
+            with opened.stream as stream:
+                content = stream.read(DOCKERFILE_BYTES_AT_MOST + 1)
+        except OSError as error:
+            raise PathProblem(f"cannot be read: {error.strerror}") from error
+        if len(content) > DOCKERFILE_BYTES_AT_MOST:
+            raise PathProblem("is larger than 1 MiB")
+        return content, opened.executable
+
+    def _kind(self, path: str) -> Kind | None:
+        try:
+            return self._tree.kind(path)
+        except OSError as error:
+            raise PathProblem(f"cannot be looked at: {error.strerror}") from error
+
+    def _bad_hierarchy(self, what: str) -> InvalidInput:
+        hint = "name the hierarchy file, or stand in its directory or below it"
+        return InvalidInput((trouble(self.name, "BAD-HIERARCHY-FILE", what, hint=hint),))
+
+    def _shown(self, path: str) -> str:
+        shown = posixpath.join(posixpath.dirname(self.name), path)
+        return "".join(c if c.isprintable() else _escaped(c) for c in posixpath.normpath(shown))
+
+
+class RealFiles(TreeFiles):
+    """The directory that the hierarchy file lies in.
+
+    Args:
+        hierarchy_path: of the hierarchy file; it need not exist.
+    """
+
+    def __init__(self, hierarchy_path: str | os.PathLike[str]) -> None:
+        path = os.fspath(hierarchy_path)
+        # A later chdir must not move it.
+        self._file = Path(path).absolute()
+        super().__init__(DiskTree(self._file.parent), path)
+
+    def hierarchy_text(self) -> bytes:
+        """Return the hierarchy file's bytes.
+
+        Raises:
+            InvalidInput: it cannot be read, is not a regular file, or is larger than 4 MiB.
+        """
+        try:
+            with _opened(os.fsencode(self._file)).stream as stream:
+                content = stream.read(HIERARCHY_BYTES_AT_MOST + 1)
+        except FileNotFoundError as error:
+            raise self._bad_hierarchy("does not exist") from error
+        except Changed as error:
+            raise self._bad_hierarchy(error.what) from error
+        except OSError as error:
+            raise self._bad_hierarchy(f"cannot be read: {error.strerror}") from error
+        if len(content) > HIERARCHY_BYTES_AT_MOST:
+            raise self._bad_hierarchy("is larger than 4 MiB")
+        return content
+
+
+class DiskTree:
+    """A directory on disk; what it promises is said by :class:`~orchestrator.doors.tree.Tree`."""
+
+    def __init__(self, directory: Path) -> None:
+        self._root = os.fsencode(directory)
+
+    def kind(self, path: str) -> Kind | None:
+        """Return what stands there; None when nothing does."""
+        try:
+            return _kind(os.lstat(self._at(path)).st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def entries(self, path: str) -> list[tuple[str, Kind]]:
+        """Return a directory's names and what they are, in any order."""
+        with os.scandir(self._at(path)) as found:
+            return [
+                (entry.name.decode("utf-8", "surrogateescape"), _kind_of(entry)) for entry in found
+            ]
+
+    def target(self, path: str) -> str:
+        """Return a symlink's text."""
+        return os.readlink(self._at(path)).decode("utf-8", "surrogateescape")
+
+    def open(self, path: str) -> OpenedFile:
+        """Open a regular file."""
+        return _opened(self._at(path), os.O_NOFOLLOW)
+
+    def _at(self, path: str) -> bytes:
+        return self._root + b"/" + encoded(path) if path else self._root
+
+
+def _opened(path: bytes, flags: int = 0) -> OpenedFile:
+    """Open a regular file.
+
+    Raises:
+        Changed: it is something else.
+    """
+    # Without O_NONBLOCK a FIFO waits for a writer.
+    flags |= os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    descriptor = os.open(path, flags)
+    status = os.fstat(descriptor)
+    kind = _kind(status.st_mode)
+    if kind is not Kind.FILE:
+        os.close(descriptor)
+        raise Changed(f"is {kind}, not a file")
+    return OpenedFile(
+        stream=os.fdopen(descriptor, "rb"),
+        size_bytes=status.st_size,
+        executable=bool(status.st_mode & 0o111),
+    )
+
+
+def _kind_of(entry: os.DirEntry[bytes]) -> Kind:
+    if entry.is_symlink():
+        return Kind.SYMLINK
+    if entry.is_dir(follow_symlinks=False):
+        return Kind.DIRECTORY
+    if entry.is_file(follow_symlinks=False):
+        return Kind.FILE
+    return _kind(entry.stat(follow_symlinks=False).st_mode)
+
+
+def _kind(mode: int) -> Kind:
+    return _KINDS.get(stat.S_IFMT(mode), Kind.DEVICE)
+
+
+_KINDS = {
+    stat.S_IFREG: Kind.FILE,
+    stat.S_IFDIR: Kind.DIRECTORY,
+    stat.S_IFLNK: Kind.SYMLINK,
+    stat.S_IFIFO: Kind.FIFO,
+    stat.S_IFSOCK: Kind.SOCKET,
+}
+
+
+def _text(content: bytes) -> str:
+    try:
+        # BuildKit drops a byte order mark too, and columns then are what an editor shows.
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise PathProblem(f"is not UTF-8 (line {line})") from error
+
+
+def _escaped(character: str) -> str:
+    byte = ord(character) - 0xDC00
+    return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else repr(character)[1:-1]
