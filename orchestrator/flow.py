@@ -28,6 +28,7 @@ from orchestrator.model.event import (
     RunStarted,
     StepFinished,
     StepProgress,
+    StepRetried,
     TagsMoved,
 )
 from orchestrator.model.hierarchy import Hierarchy
@@ -328,7 +329,7 @@ def _record(events: Iterator[Event], history: History) -> Iterator[Event]:
             if isinstance(event, RunStarted):
                 run = event.run
                 history.begin_run(run)
-            elif isinstance(event, StepFinished) and run:
+            elif isinstance(event, StepFinished | StepRetried) and run:
                 history.record_step(run.id, event.result)
             elif isinstance(event, RunFinished):
                 history.finish_run(event.run.id, event.run.state, event.run.finished_at)

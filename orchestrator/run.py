@@ -7,7 +7,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from queue import SimpleQueue
 
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_exponential_jitter,
+)
 
 from orchestrator.build import Site, carry_out, resolve_step
 from orchestrator.decide import immutable_tag
@@ -21,11 +27,11 @@ from orchestrator.errors import (
 )
 from orchestrator.model.event import (
     Event,
-    Notice,
     RunFinished,
     RunStarted,
     StepFinished,
     StepProgress,
+    StepRetried,
     StepStarted,
     TagsMoved,
 )
@@ -51,7 +57,7 @@ ATTEMPTS = 3
 #: First pause between tries, in seconds; it doubles, with jitter.
 FIRST_PAUSE_S = 2.0
 
-Queued = StepProgress | Notice | tuple[str, "Future[StepResult]"]
+Queued = StepProgress | StepRetried | tuple[str, "Future[StepResult]"]
 
 
 def execute(
@@ -112,7 +118,7 @@ def _steps(plan: Plan, slots: int, site: Site, queue: SimpleQueue[Queued]) -> It
             schedule.succeed(result.image)
             return
         for image in schedule.fail(result.image):
-            yield StepFinished(result=_blocked(steps[image], result.image))
+            yield StepFinished(result=_left(steps[image], result))
 
     with ThreadPoolExecutor(slots, "build") as pool:
         try:
@@ -129,7 +135,7 @@ def _steps(plan: Plan, slots: int, site: Site, queue: SimpleQueue[Queued]) -> It
                 if not running:
                     continue
                 said = queue.get()
-                if isinstance(said, StepProgress | Notice):
+                if isinstance(said, StepProgress | StepRetried):
                     yield said
                     continue
                 image, future = said
@@ -141,7 +147,7 @@ def _steps(plan: Plan, slots: int, site: Site, queue: SimpleQueue[Queued]) -> It
 
 
 def _work(
-    step: Step, done: Mapping[str, StepResult], site: Site, say: Callable[[Notice], None]
+    step: Step, done: Mapping[str, StepResult], site: Site, say: Callable[[StepRetried], None]
 ) -> StepResult:
     """Do one step, again if what went wrong may pass; what goes wrong in the end is a result."""
 
@@ -150,10 +156,13 @@ def _work(
         if not site.cancelled.is_set():
             site.clock.sleep(seconds)
 
-    def retried(state: object) -> None:
-        error = getattr(state, "outcome", None)
-        what = error.exception() if error else None
-        say(Notice(text=f"{step.image}: {what}; trying again"))
+    def retried(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        assert isinstance(error, OrchestrateError)  # _is_transient has looked at it
+        say(StepRetried(result=failed(error)))
+
+    def failed(error: OrchestrateError) -> StepResult:
+        return replace(_ended(step, Outcome.FAILED), failure=_failure(error, step, site))
 
     attempts = Retrying(
         retry=retry_if_exception(_is_transient),
@@ -170,7 +179,7 @@ def _work(
     except OrchestrateError as error:
         if site.cancelled.is_set():
             return _ended(step, Outcome.CANCELLED)
-        return replace(_ended(step, Outcome.FAILED), failure=_failure(error, step, site))
+        return failed(error)
 
 
 def _is_transient(error: BaseException) -> bool:
@@ -197,8 +206,11 @@ def _ended(step: Step, outcome: Outcome) -> StepResult:
     return StepResult(image=step.image, outcome=outcome, key=step.key or "", was=step.current or "")
 
 
-def _blocked(step: Step, by: str) -> StepResult:
-    return replace(_ended(step, Outcome.BLOCKED), blocked_by=by)
+def _left(step: Step, by: StepResult) -> StepResult:
+    """Return the result of a step that was never started, because of another one's."""
+    if by.outcome is Outcome.CANCELLED:
+        return _ended(step, Outcome.CANCELLED)
+    return replace(_ended(step, Outcome.BLOCKED), blocked_by=by.image)
 
 
 def _failure(error: OrchestrateError, step: Step, site: Site) -> Failure:

@@ -55,21 +55,21 @@ def key_of(image: Image, parents: dict[str, str], epoch: str = "") -> str:
     return build_key(key_parts(image, SOURCE, parents=parents, epoch=epoch))
 
 
-def test_key_without_parents_is_the_frozen_one():
+def test_key_without_parents_is_the_frozen_one() -> None:
     """A bare image has the key that every version of format k1 gives it."""
     assert key_of(BASE, {}) == (
         "k1-7b543c33c07ca2788c2c181fa982578cf3fad5be061129f899b09b10330ab3a1"
     )
 
 
-def test_key_with_an_upstream_is_the_frozen_one():
+def test_key_with_an_upstream_is_the_frozen_one() -> None:
     """A parent's effective digest goes into the key under the parent's name."""
     assert key_of(BASE, {"debian:bookworm-slim": "sha256:" + "e" * 64}) == (
         "k1-56954a30c6950469a543dc31f9e51f8a1a83517f1bbc051a1043b7dcc8b32105"
     )
 
 
-def test_key_with_every_part_is_the_frozen_one():
+def test_key_with_every_part_is_the_frozen_one() -> None:
     """Target, arguments, options, secrets, labels, parents and epoch all take part."""
     parents = {"python": "sha256:" + "1" * 64, "base": "sha256:" + "2" * 64}
     assert key_of(FULL, parents, "20261122T024631Z-3fa9") == (
@@ -77,7 +77,7 @@ def test_key_with_every_part_is_the_frozen_one():
     )
 
 
-def test_effective_digest_is_the_frozen_one_and_ignores_other_platforms():
+def test_effective_digest_is_the_frozen_one_and_ignores_other_platforms() -> None:
     """An index that only gained a platform is the same parent."""
     two = {"linux/amd64": "sha256:" + "a" * 64, "linux/arm64": "sha256:" + "b" * 64}
     wanted = ("linux/amd64", "linux/arm64")
@@ -99,7 +99,7 @@ def test_effective_digest_is_the_frozen_one_and_ignores_other_platforms():
         ("image", replace(FULL, id="gunicorn2")),
     ],
 )
-def test_a_change_names_its_part_alone(part: str, other: Image):
+def test_a_change_names_its_part_alone(part: str, other: Image) -> None:
     """Each part is hashed by itself, so a difference names its cause."""
     before = key_parts(FULL, SOURCE, parents={}, epoch="")
     after = key_parts(other, SOURCE, parents={}, epoch="")
@@ -116,12 +116,12 @@ def test_a_change_names_its_part_alone(part: str, other: Image):
         replace(FULL, tier="runtime", packages="apt", line=9),
     ],
 )
-def test_where_and_under_which_tags_is_not_in_the_key(other: Image):
+def test_where_and_under_which_tags_is_not_in_the_key(other: Image) -> None:
     """Publishing the same hierarchy elsewhere or under other tags builds nothing."""
     assert key_of(other, {}) == key_of(FULL, {})
 
 
-def test_a_key_without_its_parents_cannot_be_made():
+def test_a_key_without_its_parents_cannot_be_made() -> None:
     """A conditional step has no key: nobody can publish under half of one."""
     parts = key_parts(FULL, SOURCE, parents=None, epoch="")
     assert set(PARTS) - set(parts) == {"parents"}
@@ -129,14 +129,14 @@ def test_a_key_without_its_parents_cannot_be_made():
         build_key(parts)
 
 
-def test_key_tag_is_a_tag_and_the_short_key_its_start():
+def test_key_tag_is_a_tag_and_the_short_key_its_start() -> None:
     """Registries take the key tag, and people see its first 12 digits."""
     key = key_of(BASE, {})
     assert is_tag(key_tag(key))
     assert short_key(key) == "7b543c33c07c"
 
 
-def test_canonical_json_is_rfc_8785_for_our_values():
+def test_canonical_json_is_rfc_8785_for_our_values() -> None:
     """One value has one byte string, whatever the order it was made in."""
     assert (
         canonical_json({"b": [True, None, 3], "a": "ü"}) == '{"a":"ü","b":[true,null,3]}'.encode()

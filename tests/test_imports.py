@@ -77,14 +77,14 @@ VERBS = [m for m in modules() if layer_of(m) is not None]
 DOORS = [m for m in modules() if m.startswith("orchestrator.doors.")]
 
 
-def test_every_module_has_a_place():
+def test_every_module_has_a_place() -> None:
     """A new module is put into a layer on purpose."""
     known = {*VERBS, *DOORS, "orchestrator", "orchestrator.doors"}
     assert set(modules()) - known == set()
 
 
 @pytest.mark.parametrize("module", VERBS)
-def test_nobody_imports_upwards(module: str):
+def test_nobody_imports_upwards(module: str) -> None:
     """errors ← model ← pure verbs ← other verbs ← flow ← cli."""
     mine = layer_of(module)
     assert mine is not None
@@ -97,33 +97,33 @@ def test_nobody_imports_upwards(module: str):
 
 
 @pytest.mark.parametrize("module", [m for m in VERBS if not m.startswith("orchestrator.cli")])
-def test_verbs_know_doors_by_their_protocols_alone(module: str):
+def test_verbs_know_doors_by_their_protocols_alone(module: str) -> None:
     """Only the command line puts real doors together."""
     doors = {name for name in imports_of(module) if name.startswith("orchestrator.doors.")}
     assert {d for d in doors if not d.startswith(PROTOCOLS)} == set()
 
 
 @pytest.mark.parametrize("module", [m for m in VERBS if (layer_of(m) or 0) <= 2])
-def test_pure_verbs_know_no_door(module: str):
+def test_pure_verbs_know_no_door(module: str) -> None:
     """What is pure has no way to the outside."""
     assert {n for n in imports_of(module) if n.startswith("orchestrator.doors")} == set()
 
 
 @pytest.mark.parametrize("module", [m for m in VERBS if not m.startswith("orchestrator.cli")])
-def test_the_outside_is_behind_doors(module: str):
+def test_the_outside_is_behind_doors(module: str) -> None:
     """No file, clock, process, database or network outside the doors."""
     roots = {name.partition(".")[0] for name in imports_of(module)}
     assert roots & OUTSIDE == set()
 
 
 @pytest.mark.parametrize("module", DOORS)
-def test_doors_import_only_model_and_errors(module: str):
+def test_doors_import_only_model_and_errors(module: str) -> None:
     """A door can be replaced without touching anything else."""
     ours = {n for n in imports_of(module) if n.startswith("orchestrator.")}
     assert {n for n in ours if not n.startswith(DOOR_MAY_IMPORT)} == set()
 
 
-def test_no_file_grows_past_400_lines():
+def test_no_file_grows_past_400_lines() -> None:
     """A file that long has two subjects."""
     long = {
         path.name: lines

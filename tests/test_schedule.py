@@ -36,19 +36,19 @@ def plan_of(needs: Mapping[str, tuple[str, ...]], retag: frozenset[str] = frozen
 CHAIN = {"base": (), "python": ("base",), "web": ("base",), "hello": ("python",)}
 
 
-def test_longest_remaining_chain_starts_first():
+def test_longest_remaining_chain_starts_first() -> None:
     """What holds up most starts first; equal chains in order of name."""
     schedule = Schedule(plan_of({"leaf": (), **CHAIN}), {})
     assert schedule.ready() == ("base", "leaf")
 
 
-def test_known_durations_decide():
+def test_known_durations_decide() -> None:
     """A slow leaf goes before a chain of quick ones."""
     schedule = Schedule(plan_of({"slow": (), **CHAIN}), {"slow": 600, "base": 1, "python": 1})
     assert schedule.ready() == ("slow", "base")
 
 
-def test_child_waits_for_every_parent():
+def test_child_waits_for_every_parent() -> None:
     """A diamond's foot is ready when both arms are done."""
     schedule = Schedule(plan_of({"a": (), "b": (), "c": ("a", "b")}), {})
     schedule.start("a")
@@ -59,7 +59,7 @@ def test_child_waits_for_every_parent():
     assert schedule.ready() == ("c",)
 
 
-def test_failure_blocks_only_what_stands_on_it():
+def test_failure_blocks_only_what_stands_on_it() -> None:
     """Other branches stay."""
     schedule = Schedule(plan_of({**CHAIN, "landing": ("web",)}), {})
     schedule.start("base")
@@ -69,14 +69,14 @@ def test_failure_blocks_only_what_stands_on_it():
     assert schedule.ready() == ("web",)
 
 
-def test_step_that_is_not_ready_cannot_start():
+def test_step_that_is_not_ready_cannot_start() -> None:
     """Nothing is built before its parents, whatever the caller does."""
     schedule = Schedule(plan_of(CHAIN), {})
     with pytest.raises(ValueError, match="hello is not ready"):
         schedule.start("hello")
 
 
-def test_drain_takes_out_what_was_not_started():
+def test_drain_takes_out_what_was_not_started() -> None:
     """A run that stops knows what it leaves."""
     schedule = Schedule(plan_of(CHAIN), {})
     schedule.start("base")
@@ -96,7 +96,9 @@ def dags(draw: st.DrawFn) -> dict[str, tuple[str, ...]]:
 
 
 @given(dags(), st.data())
-def test_every_step_ends_exactly_once(needs: dict[str, tuple[str, ...]], data: st.DataObject):
+def test_every_step_ends_exactly_once(
+    needs: dict[str, tuple[str, ...]], data: st.DataObject
+) -> None:
     """Over any DAG and any failures each step starts once after its parents, or is blocked."""
     schedule = Schedule(plan_of(needs), {})
     succeeded: list[str] = []

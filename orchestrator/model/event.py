@@ -47,6 +47,17 @@ class StepProgress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepRetried:
+    """One try of a step failed in a way that may pass, and another one follows.
+
+    Attributes:
+        result: of that try: FAILED, with the failure.
+    """
+
+    result: StepResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepFinished:
     """An image's step ended, one way or another."""
 
@@ -88,4 +99,13 @@ class RunFinished:
     duration_s: float
 
 
-Event = RunStarted | StepStarted | StepProgress | StepFinished | TagsMoved | Notice | RunFinished
+Event = (
+    RunStarted
+    | StepStarted
+    | StepProgress
+    | StepRetried
+    | StepFinished
+    | TagsMoved
+    | Notice
+    | RunFinished
+)
