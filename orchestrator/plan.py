@@ -172,6 +172,23 @@ def plan_json(plan: Plan) -> dict[str, object]:
     return {"format": FORMAT, "kind": "plan", **body, "summary": plan.summary()}
 
 
+def plan_schema() -> dict[str, object]:
+    """Return the JSON Schema of a plan's JSON; ``orchestrator/schema/plan.json`` is this."""
+    from pydantic import TypeAdapter
+
+    schema = TypeAdapter(Plan).json_schema(mode="serialization")
+    counts = {str(verdict): {"type": "integer", "minimum": 0} for verdict in Verdict}
+    summary = {"type": "object", "properties": counts, "required": list(counts)}
+    own = {"format": {"const": FORMAT}, "kind": {"const": "plan"}}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": f"orchestrate plan, format {FORMAT}",
+        "properties": {**own, **schema["properties"], "summary": summary},
+        "required": [*own, *schema["required"], "summary"],
+    }
+
+
 def read_plan(text: bytes, file: str) -> Plan:
     """Return the plan that a saved JSON text holds.
 

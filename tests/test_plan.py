@@ -1,0 +1,74 @@
+"""A plan is data: JSON and back, and its frozen schema."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+import orchestrator
+from orchestrator.errors import InvalidInput
+from orchestrator.plan import plan_json, plan_schema, read_plan
+from tests.world import World
+
+SCHEMA = Path(orchestrator.__file__).parent / "schema" / "plan.json"
+
+
+@pytest.fixture
+def saved() -> bytes:
+    """A plan with resolved and conditional steps, as JSON."""
+    world = World()
+    world.build()
+    world.edit("python", "RUN echo more")
+    return json.dumps(plan_json(world.plan("landing"))).encode()
+
+
+def test_schema_that_ships_is_the_plans() -> None:
+    """The file and the code cannot drift apart."""
+    assert json.loads(SCHEMA.read_text()) == plan_schema()
+
+
+def test_plan_fits_its_schema(saved: bytes) -> None:
+    """What `plan -o json` writes is what the schema says."""
+    jsonschema.Draft202012Validator(plan_schema()).validate(json.loads(saved))
+
+
+def test_plan_survives_its_json(saved: bytes) -> None:
+    """Reading gives the plan that was written, verdicts, causes and all."""
+    assert json.dumps(plan_json(read_plan(saved, "p.json"))).encode() == saved
+
+
+def test_later_fields_of_the_same_format_are_no_fault(saved: bytes) -> None:
+    """Format 1 may gain fields: an older reader goes on reading."""
+    value = {**json.loads(saved), "added_later": 1}
+    assert read_plan(json.dumps(value).encode(), "p.json").id == value["id"]
+
+
+def test_conditional_step_shows_what_is_not_known(saved: bytes) -> None:
+    """A step whose parent is being built has no key, and its tag shows where it will be."""
+    steps = {step["image"]: step for step in json.loads(saved)["steps"]}
+    assert steps["python"]["key"].startswith("k1-")
+    assert steps["gunicorn"]["key"] is None
+    assert steps["gunicorn"]["immutable"].endswith("-<key>")
+    assert steps["gunicorn"]["needs"] == ["python"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"", "is not JSON"),
+        (b"[" * 100_000, "is not JSON"),
+        (b"\xff\xfe", "is not JSON"),
+        (b"[]", "is not a plan"),
+        (b'{"kind": "run"}', "is not a plan"),
+        (b'{"kind": "plan", "format": 2}', "has format 2; this version knows 1"),
+        (b'{"kind": "plan", "format": 1, "id": 5}', "id: Input should be a valid string"),
+    ],
+)
+def test_what_is_no_plan_is_refused(text: bytes, said: str) -> None:
+    """A damaged or foreign file is named with what is wrong, and nothing is run."""
+    with pytest.raises(InvalidInput) as raised:
+        read_plan(text, "p.json")
+    assert any(said in problem.what for problem in raised.value.problems)
