@@ -1,0 +1,119 @@
+"""A hierarchy file that was read but not yet compared with the Dockerfiles it names."""
+
+from __future__ import annotations
+
+import posixpath
+
+from orchestrator.errors import Problem
+from orchestrator.load.problems import Problems, shown
+from orchestrator.load.read import Items, Values
+from orchestrator.load.texts import check_inside
+from orchestrator.load.yaml_nodes import Scalar
+from orchestrator.model.names import normal_platform
+
+DEFAULT_IMMUTABLE = "{version}-{date}-{key}"
+DEFAULT_FLOATING = ("{version}",)
+
+
+class DraftImage:
+    """One image as the file states it, with what it inherits filled in.
+
+    Every text still knows its place in the file (:class:`Scalar`), except where it is a default.
+
+    Attributes:
+        id: its key, which is also where problems of the whole image are shown.
+        said: the fields as read.
+        broken: its fields are not all there; only its name counts.
+        context: normalised, relative to the hierarchy file's directory.
+        dockerfile: likewise.
+        platforms: normalised and sorted.
+        immutable: tag template.
+        floating: tag templates.
+        repository: path below the registry.
+    """
+
+    __slots__ = (
+        "broken",
+        "context",
+        "dockerfile",
+        "floating",
+        "id",
+        "immutable",
+        "platforms",
+        "repository",
+        "said",
+    )
+
+    def __init__(self, image: Scalar, said: Values, top: Values, problems: Problems) -> None:
+        self.id = image
+        self.said = said
+        self.broken = said.broken
+        self.repository: str = said.get("repository", image)
+        self.immutable: str = DEFAULT_IMMUTABLE
+        self.floating: tuple[str, ...] = DEFAULT_FLOATING
+        for tags in (top.get("tags"), said.get("tags")):
+            if tags is not None:
+                self.immutable = tags.get("immutable", self.immutable)
+                self.floating = tuple(tags.get("floating", self.floating))
+        platforms = said.get("platforms", top.get("platforms", ()))
+        self.platforms = tuple(sorted({normal_platform(str(platform)) for platform in platforms}))
+        if not self.platforms:
+            # Only after a problem with them was kept: the Dockerfile can still be read.
+            self.platforms = ("linux/amd64",)
+        self.context = posixpath.normpath(str(said.get("context", ".")))
+        self.dockerfile = posixpath.normpath(
+            posixpath.join(self.context, str(said.get("dockerfile", "Dockerfile")))
+        )
+        for key, path in (("context", self.context), ("dockerfile", self.dockerfile)):
+            complaint = check_inside(path) if key in said else None
+            if complaint:
+                self.broken = True
+                what = f"`{key}` of image {shown(image)}: {shown(path)} {complaint.what}"
+                problems.error(complaint.code, said[key], what, complaint.hint)
+
+    def place(self, key: str) -> Scalar | Items:
+        """Return where one of its fields stands, or the image where it does not."""
+        value = self.said.get(key)
+        return value if isinstance(value, Scalar | Items) else self.said.places.get(key, self.id)
+
+
+class Draft:
+    """What :func:`orchestrator.load.parse` returns.
+
+    Attributes:
+        file: path of the hierarchy file as the user would write it.
+        top: the file's fields as read; empty when it is not even a map.
+        names: every id under ``images:``, also of images that are no map, as keys.
+        images: by id, in the file's order; broken ones too.
+        found: what is wrong so far, to go on from.
+    """
+
+    def __init__(self, file: str, top: Values, found: Problems) -> None:
+        self.file = file
+        self.top = top
+        self.found = found
+        declared: dict[Scalar, Values | None] = top.get("images", {})
+        self.names = dict.fromkeys(declared)
+        self.images = {
+            str(image): DraftImage(image, said, top, found)
+            for image, said in declared.items()
+            if said is not None
+        }
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong so far, sorted; warnings too."""
+        return self.found.sorted()
+
+    @property
+    def wanted(self) -> tuple[tuple[str, str, str], ...]:
+        """What to look at before :func:`resolve`: (image id, context, Dockerfile).
+
+        Paths are normalised and relative to the hierarchy file's directory. Images whose own
+        fields are wrong are left out.
+        """
+        return tuple(
+            (name, image.context, image.dockerfile)
+            for name, image in self.images.items()
+            if not image.broken
+        )

@@ -1,0 +1,223 @@
+"""Images' Dockerfiles → their parents, each an image of the hierarchy or an upstream."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+
+from orchestrator.dockerfile import DockerfileParents, NamedParent, named_parents
+from orchestrator.load.draft import Draft, DraftImage
+from orchestrator.load.kinds import Complaint
+from orchestrator.load.names import Names
+from orchestrator.load.problems import Problems, shown
+from orchestrator.load.yaml_nodes import Scalar
+from orchestrator.model.hierarchy import Parent, ParentKind
+from orchestrator.model.names import parse_reference
+from orchestrator.model.source import ImageFiles
+
+#: Build arguments that RUN sees without an ARG.
+_PREDEFINED = frozenset(
+    name
+    for proxy in ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
+    for name in (proxy, proxy.lower())
+)
+
+
+class Parents:
+    """Everything that the Dockerfiles say.
+
+    Attributes:
+        of: image id → its parents; of images whose Dockerfile is wrong, those that are known.
+    """
+
+    def __init__(
+        self, draft: Draft, files: Mapping[str, ImageFiles], names: Names, problems: Problems
+    ) -> None:
+        self.of: dict[str, tuple[Parent, ...]] = {}
+        self._directory = posixpath.dirname(draft.file)
+        self._names = names
+        self._problems = problems
+        self._texts: dict[str, str] = {}
+        said: dict[str, DockerfileParents] = {}
+        for name, image in draft.images.items():
+            if not image.broken and self._is_there(image, files[name]):
+                said[name] = self._read(image, {})
+        triggers = {image: read.triggers for image, read in said.items() if read.triggers}
+        for name, read in said.items():
+            if problems.is_full:
+                break
+            image = draft.images[name]
+            # ONBUILD copies into whoever stands on it: read again those who may.
+            again = triggers and any(self._trigger_names(p.name, triggers) for p in read.names)
+            self._keep(image, self._read(image, triggers) if again else read)
+
+    def dockerfile(self, image: DraftImage) -> str:
+        """Return the Dockerfile's path as the user would write it."""
+        return posixpath.normpath(posixpath.join(self._directory, image.dockerfile))
+
+    def _is_there(self, image: DraftImage, files: ImageFiles) -> bool:
+        if files.context_problem:
+            what = f"the context {shown(image.context)} of image {shown(image.id)}"
+            what = f"{what} {files.context_problem}"
+            self._problems.error("BAD-CONTEXT", image.place("context"), what)
+        if files.context_problem and files.dockerfile_text is None:
+            return False  # the Dockerfile is usually in there: one problem is enough
+        if files.dockerfile_text is None:
+            why = files.dockerfile_problem or "cannot be read"
+            what = f"the Dockerfile {shown(image.dockerfile)} of image {shown(image.id)} {why}"
+            hint = "`dockerfile` is relative to `context`"
+            spot = image.place("dockerfile" if "dockerfile" in image.said else "context")
+            self._problems.error("BAD-DOCKERFILE", spot, what, hint)
+            return False
+        self._texts[image.id] = files.dockerfile_text
+        return True
+
+    def _read(
+        self, image: DraftImage, triggers: Mapping[str, tuple[str, ...]]
+    ) -> DockerfileParents:
+        return named_parents(
+            self._texts[image.id],
+            target=image.said.get("target"),
+            args={str(name): str(value) for name, value in image.said.get("args", {}).items()},
+            platforms=image.platforms,
+            triggers_of=lambda name: self._trigger_names(name, triggers),
+        )
+
+    def _trigger_names(self, name: str, triggers: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+        if not triggers:
+            return ()
+        meaning = self._names.meaning(name)
+        if meaning is None or isinstance(meaning, Complaint):
+            return ()
+        return triggers.get(meaning.subject, ()) if meaning.kind is ParentKind.IMAGE else ()
+
+    def _keep(self, image: DraftImage, read: DockerfileParents) -> None:
+        before = self._problems.errors
+        for finding in read.problems:
+            if finding.code == "UNKNOWN-STAGE" and not finding.line:
+                self._refuse_stage(image, str(image.said["target"]), "target", read)
+            else:
+                self._problem(image, *finding)
+        for stage in image.said.get("options", {}).get("no_cache_filter", ()):
+            if stage.lower() not in read.stages and not read.problems:
+                self._refuse_stage(image, stage, "no_cache_filter", read)
+        parents = [self._parent(image, named) for named in read.names]
+        self.of[str(image.id)] = tuple(parent for parent in parents if parent)
+        self._check_keys(image)
+        if self._problems.errors == before and None not in parents:
+            self._check_stated(image)
+            self._check_given(image, read)
+
+    def _parent(self, image: DraftImage, named: NamedParent) -> Parent | None:
+        meaning = self._names.meaning(named.name)
+        if meaning is None:
+            return None
+        if isinstance(meaning, Complaint):
+            self._problem(image, named.line, meaning.code, meaning.what, meaning.hint)
+            return None
+        if meaning.doubt:
+            self._problem(image, named.line, "OTHER-TAG", meaning.doubt, "", "warning")
+        return Parent(
+            name=named.name,
+            kind=meaning.kind,
+            subject=meaning.subject,
+            final=named.final,
+            line=named.line,
+        )
+
+    def _check_keys(self, image: DraftImage) -> None:
+        """Refuse two spellings that BuildKit takes for one and we do not."""
+        subjects: dict[str, Parent] = {}
+        for parent in self.of[image.id]:
+            reference = parse_reference(parent.name)
+            key = str(reference).removesuffix(":latest") if not reference.digest else parent.name
+            first = subjects.setdefault(key, parent)
+            if (first.kind, first.subject) != (parent.kind, parent.subject):
+                what = f"{shown(first.name)} (line {first.line}) and {shown(parent.name)}"
+                what = f"{what} are one name to BuildKit, and two images here"
+                hint = "spell the upstream with another tag, or by its digest"
+                self._problem(image, parent.line, "AMBIGUOUS-PARENT", what, hint)
+
+    def _check_stated(self, image: DraftImage) -> None:
+        """Compare `parents:` with the Dockerfile."""
+        if "parents" not in image.said:
+            return
+        read = {parent.subject: parent for parent in self.of[image.id]}
+        stated: set[str] = set()
+        for name in image.said["parents"]:
+            subject = name
+            if name not in read:
+                meaning = self._stated_meaning(name)
+                if meaning is None:
+                    hint = self._problems.did_you_mean(name, self._names.known())
+                    what = f"image {shown(image.id)} states the parent {shown(name)}"
+                    what = f"{what}, which is neither an image nor an upstream"
+                    self._problems.error("UNKNOWN-PARENT", name, what, hint)
+                    return
+                subject = meaning
+            stated.add(subject)
+            if subject not in read:
+                lines = "; ".join(self._line(image, parent) for parent in read.values())
+                what = f"image {shown(image.id)} states the parent {shown(name)}"
+                what = f"{what} on line {name.line}, and its Dockerfile does not name it"
+                hint = f"it names: {lines or 'nothing'}"
+                self._problems.error("PARENTS-DISAGREE", name, what, hint)
+        for subject, parent in read.items():
+            if subject not in stated:
+                spot = image.said["parents"]
+                what = f"image {shown(image.id)} states its parents on line {spot.line}"
+                what = f"{what} without {shown(subject)}: {self._line(image, parent)}"
+                hint = f"add {subject} to `parents`, or leave `parents` out"
+                self._problems.error("PARENTS-DISAGREE", spot, what, hint)
+
+    def _stated_meaning(self, name: str) -> str | None:
+        try:
+            parse_reference(name)
+        except ValueError:
+            return None
+        meaning = self._names.meaning(name)
+        return None if meaning is None or isinstance(meaning, Complaint) else meaning.subject
+
+    def _line(self, image: DraftImage, parent: Parent) -> str:
+        source = self._texts[image.id].split("\n")[parent.line - 1].strip()
+        return f"{self.dockerfile(image)}:{parent.line}: {source[:120]}"
+
+    def _check_given(self, image: DraftImage, read: DockerfileParents) -> None:
+        """Doubt what is given and not taken, and what is taken and not given."""
+        for name in image.said.get("args", {}):
+            if name not in read.arguments | _PREDEFINED and not name.startswith("BUILDKIT_"):
+                what = f"no ARG of {shown(self.dockerfile(image))} takes the argument {shown(name)}"
+                hint = self._problems.did_you_mean(name, read.arguments)
+                self._problems.warn("UNUSED-ARG", name, what, hint)
+        given = image.said.get("secrets", ())
+        for secret, line in read.secrets:
+            if secret not in given:
+                what = f"RUN mounts the secret {shown(secret)}, which image {shown(image.id)}"
+                hint = f"add it to the image: secrets: [{secret}]"
+                self._problem(
+                    image, line, "SECRET-NOT-GIVEN", f"{what} is not given", hint, "warning"
+                )
+
+    def _refuse_stage(
+        self, image: DraftImage, stage: str, key: str, read: DockerfileParents
+    ) -> None:
+        spot = stage if isinstance(stage, Scalar) else image.place(key)
+        what = f"`{key}` of image {shown(image.id)}: {shown(self.dockerfile(image))}"
+        hint = self._problems.did_you_mean(stage, read.stages)
+        hint = hint or f"its stages: {', '.join(read.stages) or 'none has a name'}"
+        self._problems.error("UNKNOWN-STAGE", spot, f"{what} has no stage {shown(stage)}", hint)
+
+    def _problem(
+        self,
+        image: DraftImage,
+        line: int,
+        code: str,
+        what: str,
+        hint: str = "",
+        severity: str = "error",
+    ) -> None:
+        lines = self._texts[image.id].split("\n")
+        source = lines[line - 1].rstrip("\r") if 0 < line <= len(lines) else ""
+        column = 1 + len(source) - len(source.lstrip()) if line else 0
+        path = self.dockerfile(image)
+        self._problems.keep(path, line, column, code, what, hint, source, severity)

@@ -1,0 +1,245 @@
+"""Rules between the fields of one hierarchy file: what needs no other file to be seen wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from orchestrator.load.draft import Draft, DraftImage
+from orchestrator.load.problems import Problems, Spot, masked, shown
+from orchestrator.load.read import Values
+from orchestrator.load.yaml_nodes import Scalar
+from orchestrator.model.names import is_tag
+from orchestrator.model.tags import PLACEHOLDERS, RESERVED_PREFIXES, expand, placeholders
+
+_SOAK_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+# Comparing every pattern with every image takes long where there are many of both.
+_DOUBTED_SUBSCRIPTIONS = 100
+
+
+def check(draft: Draft) -> None:
+    """Keep every problem of the file that can be seen without the Dockerfiles."""
+    problems = draft.found
+    _check_twins("image", draft.names, problems)
+    _check_twins("secret", draft.top.get("secrets", {}), problems)
+    _check_upstreams(draft, problems)
+    for image in draft.images.values():
+        _check_image(image, draft, problems)
+    _Tags(draft).check()
+    _check_builders(draft.top.get("builders", []), problems)
+    for number, subscription in enumerate(draft.top.get("subscriptions", [])):
+        _check_subscription(subscription, draft, problems, doubt=number < _DOUBTED_SUBSCRIPTIONS)
+
+
+def soak_s(text: str) -> int:
+    """Return a duration of the field table in seconds."""
+    return 0 if text == "0" else int(text[:-1]) * _SOAK_UNITS_S[text[-1]]
+
+
+def _check_twins(kind: str, names: Iterable[Scalar], problems: Problems) -> None:
+    """Refuse names that people, or file systems, take for one another."""
+    seen: dict[str, Scalar] = {}
+    for name in names:
+        folded = name.casefold()
+        if not folded.isascii():
+            import unicodedata  # ids are ASCII; this is for the error that they are not
+
+            folded = unicodedata.normalize("NFKC", folded).casefold()
+        first = seen.setdefault(folded, name)
+        if first is not name:
+            what = f"{kind}s {shown(first)} and {shown(name)} are the same but for case or Unicode"
+            problems.error("DUPLICATE-NAME", name, what, f"the first is on line {first.line}")
+
+
+def _check_upstreams(draft: Draft, problems: Problems) -> None:
+    for name, said in draft.top.get("upstreams", {}).items():
+        if name in draft.names:
+            what = f"{shown(name)} is an upstream and an image of this hierarchy"
+            hint = f"spell the upstream with its registry or tag: docker.io/library/{name[:80]}:TAG"
+            problems.error("UPSTREAM-IS-IMAGE", name, what, hint)
+        if said is None:
+            continue
+        if "soak" in said and soak_s(said["soak"]) > 0:
+            what = f"`soak` of upstream {shown(name)}: this version does not wait yet"
+            hint = "leave it out, or write 0: a new digest is used at once"
+            problems.error("NOT-YET", said["soak"], what, hint)
+        if said.get("mirror"):
+            what = f"`mirror` of upstream {shown(name)}: this version does not copy upstreams yet"
+            hint = "leave it out, or write false"
+            problems.error("NOT-YET", said.places["mirror"], what, hint)
+
+
+def _check_image(image: DraftImage, draft: Draft, problems: Problems) -> None:
+    said = image.said
+    secrets = draft.top.get("secrets", {})
+    for secret in said.get("secrets", ()):
+        if secret not in secrets and "secrets" not in draft.top.wrong:
+            hint = problems.did_you_mean(secret, secrets)
+            hint = hint or f"declare it: secrets: {{{secret}: {{env: VARIABLE}}}}"
+            what = (
+                f"image {shown(image.id)} wants the secret {shown(secret)}, which is not declared"
+            )
+            problems.error("UNKNOWN-SECRET", secret, what, hint)
+    for name, value in said.get("args", {}).items():
+        text = f"{name}: {value[:400]}" if value else ""
+        if masked(text) != text:
+            what = (
+                f"build argument {shown(name)} of image {shown(image.id)} looks like a credential"
+            )
+            hint = "build arguments end in the image's history: pass it with `secrets:`"
+            problems.warn("SECRET-IN-ARGS", name, what, hint)
+    both = [item for item in said.get("drop_platforms", ()) if item in image.platforms]
+    for platform in both:
+        what = f"image {shown(image.id)} builds {platform} and drops it"
+        hint = "take it out of `platforms` or out of `drop_platforms`"
+        problems.error("DROPPED-PLATFORM", platform, what, hint)
+
+
+def _check_builders(builders: Any, problems: Problems) -> None:
+    if len(builders) > 1:
+        what = "this version uses one builder, and there are several"
+        problems.error("NOT-YET", builders[1], what, "keep the first one")
+
+
+def _check_subscription(
+    subscription: Any, draft: Draft, problems: Problems, *, doubt: bool
+) -> None:
+    team = shown(subscription.get("team", ""))
+    for pattern in subscription.get("images", ()):
+        if pattern in draft.names:
+            continue
+        if not any(letter in pattern for letter in "*?["):
+            hint = problems.did_you_mean(pattern, draft.names)
+            what = f"team {team} subscribes to {shown(pattern)}, which is no image"
+            problems.error("UNKNOWN-IMAGE", pattern, what, hint)
+            continue
+        import fnmatch  # rare, and not worth loading for everybody
+
+        if doubt and not fnmatch.filter(draft.names, pattern):
+            what = f"no image is like {shown(pattern)}, to which team {team} subscribes"
+            problems.warn("EMPTY-PATTERN", pattern, what)
+    what = f"team {team} subscribes, and this version tells nobody yet"
+    problems.warn("NOT-YET", subscription, what)
+
+
+class _Tags:
+    """The tags that templates give, for every image."""
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._problems = draft.found
+        self._unusable: set[int] = set()
+        """``id()`` of the templates that are wrong whichever image uses them."""
+        self._said: set[tuple[str, int, int]] = set()
+        self._taken: dict[tuple[str, str], DraftImage] = {}
+        """(repository, tag) → the image that moves it."""
+
+    def check(self) -> None:
+        """Keep every template that cannot be used, and every tag that two images would move."""
+        top = self._draft.top
+        for said in (top, *(image.said for image in self._draft.images.values())):
+            if "tags" in said:
+                self._check_shapes(said["tags"])
+        if "tags" in top.wrong or ("tags" in top and top["tags"].broken):
+            return  # whatever images inherit is not what was meant
+        for image in self._draft.images.values():
+            if image.broken:
+                continue
+            labels = image.said.get("labels", {})
+            values = {f"label.{name}": str(value) for name, value in labels.items()}
+            values["version"] = str(image.said["version"])
+            for name, length in PLACEHOLDERS.items():
+                if length:
+                    values[name] = "0" * length
+            self._check_template(image, image.immutable, values, is_immutable=True)
+            for template in image.floating:
+                self._check_template(image, template, values, is_immutable=False)
+
+    def _check_template(
+        self, image: DraftImage, template: str, values: dict[str, str], *, is_immutable: bool
+    ) -> None:
+        if id(template) in self._unusable:
+            return
+        spot = template if isinstance(template, Scalar) else image.id
+        for name in placeholders(template):
+            if name not in values:
+                what = f"{shown(template)} needs the label {shown(name[6:])}"
+                what = f"{what}, which image {shown(image.id)} does not have"
+                self._problems.error("TAG-TEMPLATE", image.id, what, f"line {spot.line} says so")
+                return
+        tag = expand(template, values)
+        if not is_tag(tag):
+            what = f"the template {shown(template)} gives image {shown(image.id)} the tag"
+            what = f"{what} {shown(tag)}, which no registry takes"
+            hint = "a tag has letters, digits, '_', '.' and '-', at most 128, and starts with none "
+            hint += "of '.' and '-'"
+            self._problems.error("BAD-TAG", image.place("version"), what, hint)
+        elif tag.lower().startswith(RESERVED_PREFIXES):
+            self._refuse_reserved(image.place("version"), tag)
+        elif not is_immutable:
+            self._check_floating(image, template, tag)
+
+    def _check_floating(self, image: DraftImage, template: str, tag: str) -> None:
+        allowed = image.said.get("allow_latest", self._draft.top.get("allow_latest", False))
+        if tag == "latest" and not allowed:
+            spot = template if isinstance(template, Scalar) else image.id
+            what = f"image {shown(image.id)} would move the tag 'latest', which says nothing"
+            hint = "name what it stands for, or write `allow_latest: true`"
+            self._once("LATEST", spot, what, hint)
+        other = self._taken.setdefault((image.repository, tag), image)
+        if other is not image:
+            what = f"images {shown(other.id)} and {shown(image.id)} would both move the tag"
+            what = f"{what} {shown(tag)} of the repository {shown(image.repository)}"
+            hint = "give one its own `repository`, or put what tells them apart into `tags`"
+            self._problems.error("TAG-COLLISION", image.id, what, hint)
+
+    def _refuse_reserved(self, spot: Spot, tag: str) -> None:
+        what = f"tags like {shown(tag)} are written by the orchestrator and by cosign"
+        hint = f"start it with none of {', '.join(RESERVED_PREFIXES)}"
+        self._once("RESERVED-TAG", spot, what, hint)
+
+    def _once(self, code: str, spot: Spot, what: str, hint: str) -> None:
+        """Keep a problem of a template that many images share for the first of them only."""
+        place = (code, spot.line, spot.column)
+        if place not in self._said:
+            self._said.add(place)
+            self._problems.error(code, spot, what, hint)
+
+    def _check_shapes(self, tags: Values) -> None:
+        """Check templates by themselves, where they are written."""
+        for key, templates in (
+            ("immutable", [tags["immutable"]] if "immutable" in tags else []),
+            ("floating", tags.get("floating", [])),
+        ):
+            for template in templates:
+                before = self._problems.errors
+                self._check_shape(template, is_immutable=key == "immutable")
+                if self._problems.errors > before:
+                    self._unusable.add(id(template))
+
+    def _check_shape(self, template: Scalar, *, is_immutable: bool) -> None:
+        names = placeholders(template)
+        for name in names:
+            label = name.removeprefix("label.")
+            if name not in PLACEHOLDERS and (label in ("", name)):
+                hint = self._problems.did_you_mean(name, PLACEHOLDERS)
+                known = " ".join(f"{{{known}}}" for known in PLACEHOLDERS)
+                hint = hint or f"placeholders: {known} {{label.NAME}}"
+                what = f"{shown(template)} has the unknown placeholder {shown(name)}"
+                self._problems.error("TAG-TEMPLATE", template, what, hint)
+        if is_immutable and "key" not in names:
+            what = f"{shown(template)} does not contain {{key}}"
+            hint = "without it two builds could want one tag, and an immutable tag never moves"
+            self._problems.error("TAG-TEMPLATE", template, what, hint)
+        moving = [name for name in names if name in ("key", "date", "run", "commit")]
+        if not is_immutable and moving:
+            what = f"{shown(template)} is a floating tag, but {{{moving[0]}}} never stays the same"
+            hint = "use {version} and {label.NAME}, or make it the immutable tag"
+            self._problems.error("TAG-TEMPLATE", template, what, hint)
+        neutral = expand(template, dict.fromkeys(names, "0"))
+        if neutral.lower().startswith(RESERVED_PREFIXES):
+            self._refuse_reserved(template, template)
+        elif not is_tag(neutral):
+            what = f"{shown(template)} cannot become a tag"
+            hint = "letters, digits, '_', '.', '-' and {placeholders}; at most 128 characters"
+            self._problems.error("TAG-TEMPLATE", template, what, hint)

@@ -1,0 +1,229 @@
+"""What a text of ``hierarchy.yaml`` may be, where a pattern cannot say it or say why not."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable
+
+from orchestrator.load.kinds import Complaint
+from orchestrator.load.problems import closest, shown
+from orchestrator.model.names import (
+    is_image_id,
+    is_platform,
+    normal_platform,
+    parse_reference,
+    parse_repository,
+)
+
+#: Platforms that BuildKit builds images for.
+PLATFORMS = (
+    "linux/386",
+    "linux/amd64",
+    "linux/amd64/v2",
+    "linux/amd64/v3",
+    "linux/arm/v5",
+    "linux/arm/v6",
+    "linux/arm/v7",
+    "linux/arm64",
+    "linux/loong64",
+    "linux/mips64le",
+    "linux/ppc64le",
+    "linux/riscv64",
+    "linux/s390x",
+    "windows/amd64",
+    "windows/arm64",
+)
+
+#: Build arguments that this software sets, or that BuildKit sets for each platform.
+RESERVED_ARGUMENTS = frozenset(
+    (
+        "BUILDARCH",
+        "BUILDOS",
+        "BUILDPLATFORM",
+        "BUILDVARIANT",
+        "REFRESH_EPOCH",
+        "SOURCE_DATE_EPOCH",
+        "TARGETARCH",
+        "TARGETOS",
+        "TARGETPLATFORM",
+        "TARGETSTAGE",
+        "TARGETVARIANT",
+    )
+)
+
+_ULIMITS = (
+    "core",
+    "cpu",
+    "data",
+    "fsize",
+    "locks",
+    "memlock",
+    "msgqueue",
+    "nice",
+    "nofile",
+    "nproc",
+    "rss",
+    "rtprio",
+    "rttime",
+    "sigpending",
+    "stack",
+)
+_USER_INFO = r"(?:^|//|:)[^/@\s]*@(?!sha\d)"
+
+
+def check_image_id(text: str) -> Complaint | None:
+    """Refuse the names that BuildKit keeps for itself, and what cannot be a repository."""
+    if text in ("scratch", "context"):
+        return Complaint("BAD-NAME", "is a name that Dockerfiles keep for something else")
+    if not is_image_id(text):
+        return Complaint("BAD-NAME", "is not an image id")
+    return None
+
+
+def check_path(text: str) -> Complaint | None:
+    """Refuse what is not a relative path inside the tree."""
+    if "://" in text or text.startswith(("git@", "github.com/")):
+        hint = "name a directory beside this file"
+        return Complaint(
+            "NOT-YET", "is an address; contexts from git come in a later version", hint
+        )
+    if text.startswith(("/", "~")):
+        return Complaint("PATH-OUTSIDE", "is absolute", "name it relative to this file's directory")
+    if "\\" in text:
+        return Complaint("BAD-VALUE", "has a backslash", "separate directories with '/'")
+    if not text.strip() or text != text.strip() or not text.isprintable():
+        return Complaint("BAD-VALUE", "is not a path")
+    return None
+
+
+def check_inside(text: str) -> Complaint | None:
+    """Refuse a path, relative to the hierarchy's directory, that leaves it."""
+    normal = posixpath.normpath(text)
+    if normal == ".." or normal.startswith("../"):
+        what = "leaves the directory of the hierarchy file"
+        return Complaint("PATH-OUTSIDE", what, "keep what is built beside the hierarchy file")
+    return None
+
+
+def check_platform(text: str) -> Complaint | None:
+    """Refuse platforms that no builder knows."""
+    if is_platform(text) and normal_platform(text) in PLATFORMS:
+        return None
+    near = next((known for known in PLATFORMS if known.endswith(f"/{text}")), "")
+    near = near or closest(text, PLATFORMS)
+    hint = f"did you mean {shown(near)}?" if near else f"platforms: {', '.join(PLATFORMS)}"
+    return Complaint("UNKNOWN-PLATFORM", "is not a platform", hint)
+
+
+def check_registry(text: str) -> Complaint | None:
+    """Refuse what is not HOST[:PORT][/PATH]."""
+    complaint = _credentials(text)
+    if complaint:
+        return complaint
+    host = text.partition("/")[0]
+    if "://" not in text and not ("." in host or ":" in host or host == "localhost"):
+        hint = f"Docker Hub is docker.io/{host[:40]}; a registry on this machine, localhost:5000"
+        return Complaint("BAD-REFERENCE", "does not start with a registry's host", hint)
+    return _grammar(parse_repository, f"{text}/x")
+
+
+def check_registry_host(text: str) -> Complaint | None:
+    """Refuse what is not HOST[:PORT]."""
+    complaint = _credentials(text)
+    if complaint:
+        return complaint
+    if "/" in text:
+        hint = "leave out the scheme and the path"
+        return Complaint("BAD-REFERENCE", "is not HOST or HOST:PORT", hint)
+    if not ("." in text or ":" in text or text == "localhost"):
+        return Complaint("BAD-REFERENCE", "is not a registry's host", "write it with its domain")
+    return _grammar(parse_repository, f"{text}/x")
+
+
+def check_repository(text: str) -> Complaint | None:
+    """Refuse what is not a repository with its registry."""
+    complaint = _credentials(text)
+    if complaint:
+        return complaint
+    last = text.rpartition("/")[2]
+    if ":" in last or "@" in last:
+        return Complaint("BAD-REFERENCE", "has a tag or a digest", "a repository has neither")
+    return _grammar(parse_repository, text)
+
+
+def check_repository_path(text: str) -> Complaint | None:
+    """Refuse what is not a path below the hierarchy's registry."""
+    first, slash, _ = text.partition("/")
+    if ":" in text or "@" in text or (slash and ("." in first or first == "localhost")):
+        hint = "it is published below `registry:`; name only the path"
+        return Complaint("BAD-REFERENCE", "is more than a path", hint)
+    return _grammar(parse_repository, f"registry.invalid/{text}")
+
+
+def check_reference(text: str) -> Complaint | None:
+    """Refuse what is not an image's name."""
+    return _credentials(text) or _grammar(parse_reference, text)
+
+
+def check_argument_name(text: str) -> Complaint | None:
+    """Refuse names whose values are not the user's to choose."""
+    if text in RESERVED_ARGUMENTS:
+        return Complaint("RESERVED-ARG", "is set by the orchestrator or by BuildKit itself")
+    return None
+
+
+def check_add_host(text: str) -> Complaint | None:
+    """Refuse what is not NAME:ADDRESS."""
+    name, _, address = text.partition(":")
+    example = Complaint("BAD-VALUE", "is not NAME:ADDRESS", "for example mirror.example:10.0.0.7")
+    if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", name):
+        return example
+    if address == "host-gateway":
+        return None
+    import ipaddress  # rare, and not worth loading for everybody
+
+    try:
+        ipaddress.ip_address(address.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return example
+    return None
+
+
+def check_ulimit(text: str) -> Complaint | None:
+    """Refuse what is not NAME=SOFT[:HARD]."""
+    found = re.fullmatch(r"([a-z]+)=(-1|[0-9]{1,18})(?::(-1|[0-9]{1,18}))?", text)
+    if not found:
+        return Complaint("BAD-VALUE", "is not NAME=SOFT[:HARD]", "for example nofile=1024:4096")
+    name, soft, hard = found[1], int(found[2]), int(found[3] or found[2])
+    if name not in _ULIMITS:
+        hint = f"limits: {', '.join(_ULIMITS)}"
+        return Complaint("UNKNOWN-VALUE", f"names no limit {shown(name)}", hint)
+    if hard != -1 and (soft == -1 or soft > hard):
+        return Complaint("BAD-VALUE", "has a soft limit above the hard one")
+    return None
+
+
+def check_webhook_url(text: str) -> Complaint | None:
+    """Refuse what is not an absolute http address, or carries a password."""
+    complaint = _credentials(text)
+    if complaint:
+        return complaint
+    if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+(?:[/?][!-~]*)?", text):
+        return Complaint("BAD-VALUE", "is not an http or https address")
+    return None
+
+
+def _credentials(text: str) -> Complaint | None:
+    if "@" in text and re.search(_USER_INFO, text.partition("?")[0]):
+        hint = "use `docker login`, or a secret; and change the password that stood here"
+        return Complaint("CREDENTIALS", "carries a user name or password", hint)
+    return None
+
+
+def _grammar(parse: Callable[[str], object], text: str) -> Complaint | None:
+    try:
+        parse(text)
+    except ValueError as error:
+        return Complaint("BAD-REFERENCE", f"breaks the rules for image names: {error}")
+    return None

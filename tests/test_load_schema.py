@@ -1,0 +1,101 @@
+"""The JSON Schema that ships, and the one table that it and the reader come from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from orchestrator.load import schema
+from orchestrator.load.fields import HIERARCHY
+from orchestrator.load.kinds import Kind, ListOf, MapOf, Record, Text
+from orchestrator.model import names
+from tests.drafts import HEAD, IMAGES, places
+from tests.test_load import WHOLE
+from tests.test_load_bad import FIELDS
+
+SHIPPED = Path(__file__).parent.parent / "orchestrator" / "schema" / "hierarchy.json"
+VALIDATOR = jsonschema.Draft202012Validator(schema.json_schema())
+
+#: What a schema cannot see: rules in code, and texts that YAML reads as something else.
+BEYOND_SCHEMA = {
+    "BAD-REFERENCE", "CREDENTIALS", "NOT-YET", "PATH-OUTSIDE", "RESERVED-ARG", "UNKNOWN-PLATFORM",
+    "UNKNOWN-SECRET; DUPLICATE-VALUE",
+}  # fmt: skip
+NAMES_BEYOND_SCHEMA = {
+    "octal number", "number with a sign", "yes for true", "True in capitals", "limit's name",
+    "limit's grammar", "limit's order", "host's address", "host's name", "empty path",
+    "backslashes", "id of BuildKit's", "escape sequence in quotes",
+}  # fmt: skip
+
+
+def test_the_shipped_schema_is_that_of_the_table() -> None:
+    """Byte for byte; write `schema.text()` there when a field changes."""
+    assert SHIPPED.read_text() == schema.text()
+
+
+def test_the_schema_is_one() -> None:
+    """It keeps the rules of its own dialect."""
+    jsonschema.Draft202012Validator.check_schema(schema.json_schema())
+
+
+@pytest.mark.parametrize("text", [HEAD + IMAGES, WHOLE])
+def test_good_files_pass_as_editors_read_them(text: str) -> None:
+    """An editor sees 3.10 as a number: it must not complain of what we take."""
+    VALIDATOR.validate(yaml.safe_load(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(text, id=name)
+        for name, text, codes in FIELDS
+        if codes not in BEYOND_SCHEMA and name not in NAMES_BEYOND_SCHEMA
+    ],
+)
+def test_what_the_schema_can_see_it_refuses_like_the_reader(text: str) -> None:
+    """A field's kind means the same to both."""
+    plain = text.replace("¦", "")
+    assert places(plain) != []
+    assert not VALIDATOR.is_valid(yaml.safe_load(plain))
+
+
+def test_every_field_is_documented() -> None:
+    """Each description is a sentence, in the schema that editors show."""
+
+    def fields(kind: Kind, path: str) -> list[tuple[str, str]]:
+        if isinstance(kind, ListOf):
+            return fields(kind.item, path)
+        if isinstance(kind, MapOf):
+            return fields(kind.value, path)
+        if not isinstance(kind, Record):
+            return []
+        found = []
+        for name, field in kind.fields.items():
+            found.append((f"{path}.{name}", field.doc))
+            found += fields(field.kind, f"{path}.{name}")
+        return found
+
+    undocumented = [path for path, doc in fields(HIERARCHY, "") if not doc.endswith(".")]
+    assert undocumented == []
+
+
+def test_names_follow_the_rules_of_the_model() -> None:
+    """The pattern that editors get is the one that the model checks."""
+    images = HIERARCHY.fields["images"].kind
+    assert isinstance(images, MapOf)
+    key = images.key
+    assert isinstance(key, Text)
+    for name in ("a", "a-b", "a--b", "a_b", "a__b", "a.b", "a1", "A", "-a", "a-", "a..b", "a___b"):
+        found: dict[str, Any] = {"type": "string", "pattern": key.pattern}
+        assert jsonschema.Draft202012Validator(found).is_valid(name) == names.is_image_id(name)
+    assert key.longest == names.MAX_IMAGE_ID
+
+
+def test_the_shipped_schema_reads_as_json() -> None:
+    """`orchestrate schema` prints the file as it is."""
+    assert json.loads(SHIPPED.read_text())["title"] == "hierarchy.yaml"
