@@ -1,0 +1,263 @@
+"""What machines read: plain objects, each with the number of its format.
+
+Keys are only ever added to a format; what goes or changes its meaning gets another number. Texts
+are as they came, without escapes for terminals: JSON has its own. A plan's form is
+:func:`orchestrator.plan.plan_json`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from orchestrator.errors import InvalidInput, OrchestrateError, Problem, StalePlan
+from orchestrator.model.event import (
+    Event,
+    Notice,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepProgress,
+    StepRetried,
+    StepStarted,
+    TagsMoved,
+)
+from orchestrator.model.plan import Decision
+from orchestrator.model.run import Failure, JournalledMove, Run, StepResult
+from orchestrator.model.status import Explanation, ImageStatus
+from orchestrator.render.text_status import state_of
+
+FORMAT = 1
+
+Object = dict[str, object]
+
+
+def status_json(statuses: tuple[ImageStatus, ...]) -> Object:
+    """Return how every image stands, parents before children."""
+    counts = Counter(_state(status) for status in statuses)
+    return {
+        "format": FORMAT,
+        "kind": "status",
+        "images": [_status(status) for status in statuses],
+        "summary": dict(sorted(counts.items())),
+    }
+
+
+def _state(status: ImageStatus) -> str:
+    return state_of(status).replace(" ", "-")
+
+
+def _status(status: ImageStatus) -> Object:
+    said = status.publication
+    return {
+        "image": status.image,
+        "state": _state(status),
+        "tier": status.tier,
+        "depth": status.depth,
+        "repository": status.repository,
+        "version": said.version if said else "",
+        "current": status.current,
+        "immutable": status.immutable,
+        "created": said.created if said else "",
+        "age_s": status.age_s,
+        "revision": said.revision if said else "",
+        "run": said.run if said else "",
+        "candidate": status.candidate,
+        "decision": _decision(status.decision),
+    }
+
+
+def _decision(decision: Decision) -> Object:
+    return {
+        "image": decision.image,
+        "verdict": str(decision.verdict),
+        "reasons": [
+            {"cause": str(r.cause), "subject": r.subject, "was": r.was, "now": r.now}
+            for r in decision.reasons
+        ],
+        "current": decision.current,
+        "key": decision.key,
+        "digest": decision.digest,
+    }
+
+
+def why_json(explanation: Explanation) -> Object:
+    """Return why an image would be built or why not, part by part."""
+    return {
+        "format": FORMAT,
+        "kind": "why",
+        "status": _status(explanation.status),
+        "key": explanation.key,
+        "parts": [
+            {"part": part.part, "was": part.was, "now": part.now, "same": part.same}
+            for part in explanation.parts
+        ],
+        "parents": [
+            {"subject": subject, "was": was, "now": now}
+            for subject, was, now in explanation.parents
+        ],
+    }
+
+
+def history_json(runs: tuple[Run, ...]) -> Object:
+    """Return the runs, in the order given."""
+    return {"format": FORMAT, "kind": "history", "runs": [_run(run) for run in runs]}
+
+
+def _run(run: Run) -> Object:
+    return {
+        "id": run.id,
+        "hierarchy": run.hierarchy,
+        "command": run.command,
+        "who": run.who,
+        "trigger": run.trigger,
+        "because": run.because,
+        "revision": run.revision,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "state": str(run.state),
+        "plan": run.plan,
+    }
+
+
+def _result(result: StepResult) -> Object:
+    return {
+        "image": result.image,
+        "outcome": str(result.outcome),
+        "key": result.key,
+        "digest": result.digest,
+        "was": result.was,
+        "immutable": result.immutable,
+        "manifests": _sorted(result.manifests),
+        "size_bytes": result.size_bytes,
+        "started_at": result.started_at,
+        "duration_s": result.duration_s,
+        "blocked_by": result.blocked_by,
+        "failure": _failure(result.failure) if result.failure else None,
+    }
+
+
+def _sorted(values: Mapping[str, str]) -> dict[str, str]:
+    return dict(sorted(values.items()))
+
+
+def _failure(failure: Failure) -> Object:
+    return {
+        "cause": str(failure.cause),
+        "what": failure.what,
+        "hint": failure.hint,
+        "log_tail": list(failure.log_tail),
+        "log_path": failure.log_path,
+        "exit_code": failure.exit_code,
+    }
+
+
+def _move(move: JournalledMove) -> Object:
+    return {
+        "image": move.image,
+        "repository": move.repository,
+        "tag": move.tag,
+        "was": move.was,
+        "now": move.now,
+        "state": str(move.state),
+    }
+
+
+def show_json(
+    run: Run, results: tuple[StepResult, ...], moves: tuple[JournalledMove, ...]
+) -> Object:
+    """Return one run in full."""
+    outcomes = Counter(str(result.outcome) for result in results)
+    return {
+        "format": FORMAT,
+        "kind": "run",
+        "run": _run(run),
+        "results": [_result(result) for result in results],
+        "moves": [_move(move) for move in moves],
+        "summary": dict(sorted(outcomes.items())),
+    }
+
+
+def finished_json(event: RunFinished) -> Object:
+    """Return what a run came to: as :func:`show_json`, with its duration in seconds."""
+    return {**show_json(event.run, event.results, event.moves), "duration_s": event.duration_s}
+
+
+def event_json(event: Event) -> Object:
+    """Return one line of a stream of events; ``event`` names it and never changes.
+
+    ``run.started``, ``step.started``, ``step.progress``, ``step.retried``, ``step.finished``,
+    ``tag.moved``, ``notice``, ``run.finished``.
+    """
+    name, body = _event(event)
+    return {"format": FORMAT, "event": name, **body}
+
+
+def _event(event: Event) -> tuple[str, Object]:
+    if isinstance(event, RunStarted):
+        plan = event.plan
+        steps: list[Object] = [
+            {"image": step.image, "verdict": str(step.verdict), "needs": list(step.needs)}
+            for step in plan.steps
+        ]
+        about: Object = {"id": plan.id, "summary": plan.summary(), "steps": steps}
+        return "run.started", {"run": _run(event.run), "plan": about}
+    if isinstance(event, StepStarted):
+        return "step.started", {"image": event.image, "at": event.at}
+    if isinstance(event, StepProgress):
+        return "step.progress", {
+            "image": event.image,
+            "doing": event.doing,
+            "done": event.done,
+            "total": event.total,
+        }
+    if isinstance(event, StepRetried):
+        return "step.retried", {"result": _result(event.result)}
+    if isinstance(event, StepFinished):
+        return "step.finished", {"result": _result(event.result)}
+    if isinstance(event, TagsMoved):
+        return "tag.moved", {"move": _move(event.move)}
+    if isinstance(event, Notice):
+        return "notice", {"text": event.text}
+    body = finished_json(event)
+    return "run.finished", {key: body[key] for key in body if key not in ("format", "kind")}
+
+
+def problems_json(problems: tuple[Problem, ...]) -> Object:
+    """Return everything that is wrong in files, in the order given."""
+    counts = Counter(problem.severity for problem in problems)
+    return {
+        "format": FORMAT,
+        "kind": "problems",
+        "problems": [
+            {
+                "file": problem.file,
+                "line": problem.line,
+                "column": problem.column,
+                "severity": problem.severity,
+                "code": problem.code,
+                "what": problem.what,
+                "hint": problem.hint,
+                "source_line": problem.source_line,
+            }
+            for problem in problems
+        ],
+        "summary": {"errors": counts["error"], "warnings": counts["warning"]},
+    }
+
+
+def error_json(error: OrchestrateError) -> Object:
+    """Return an error, with the exit code that goes with it and all that it knows."""
+    body: Object = {
+        "format": FORMAT,
+        "kind": "error",
+        "code": error.code,
+        "exit_code": error.exit_code,
+        "what": error.what,
+        "hint": error.hint,
+    }
+    if isinstance(error, InvalidInput):
+        body["problems"] = problems_json(error.problems)["problems"]
+    if isinstance(error, StalePlan):
+        body["moved"] = list(error.moved)
+    return body

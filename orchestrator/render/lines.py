@@ -1,0 +1,97 @@
+"""A run as plain lines, for CI and pipes: one for every event that is worth one."""
+
+from __future__ import annotations
+
+from orchestrator.model.event import (
+    Event,
+    Notice,
+    RunStarted,
+    StepFinished,
+    StepRetried,
+    StepStarted,
+    TagsMoved,
+)
+from orchestrator.model.run import JournalledMove, MoveState, Outcome, StepResult
+from orchestrator.render.cells import cell_width
+from orchestrator.render.style import Style
+from orchestrator.render.table import Paint
+from orchestrator.render.text_run import outcome_paint
+from orchestrator.render.words import MOVES, duration_words, plan_words, short, size_words
+
+
+def event_line(event: Event, style: Style) -> str | None:
+    """Return one line about an event, without a newline; None for one that is worth none.
+
+    Progress inside a step is worth none. Neither is a run's end: that is what
+    :func:`orchestrator.render.text.finished_text` is for. A line that does not fit is cut.
+    """
+    if isinstance(event, RunStarted):
+        return _line([("run ", style.plain), *_started(event, style)], style)
+    if isinstance(event, StepStarted):
+        return _line([(event.image, style.bold), (": started", style.dim)], style)
+    if isinstance(event, StepRetried):
+        what = event.result.failure.what if event.result.failure else "failed"
+        said = f": {what}; trying again"
+        return _line([(event.result.image, style.bold), (said, style.warn)], style)
+    if isinstance(event, StepFinished):
+        return _line(_finished(event.result, style), style)
+    if isinstance(event, TagsMoved):
+        return _line(_moved(event.move, style), style)
+    if isinstance(event, Notice):
+        return _line([("note: ", style.warn), (event.text, style.plain)], style)
+    return None
+
+
+Piece = tuple[str, Paint]
+
+
+def _line(pieces: list[Piece], style: Style) -> str:
+    room = style.columns
+    line = ""
+    for text, paint in pieces:
+        if room > 0:
+            shown = style.cut(text, room)
+            line += paint(shown)
+            room -= cell_width(shown)
+    return line
+
+
+def _started(event: RunStarted, style: Style) -> list[Piece]:
+    said = plan_words(event.plan) or event.run.command
+    return [(event.run.id, style.bold), (f": {said}", style.plain)]
+
+
+def _finished(result: StepResult, style: Style) -> list[Piece]:
+    word, detail = _outcome(result)
+    paint = outcome_paint(result.outcome, style)
+    return [(result.image, style.bold), (": ", style.plain), (word, paint), (detail, style.plain)]
+
+
+def _outcome(result: StepResult) -> tuple[str, str]:
+    digest, took = short(result.digest), duration_words(result.duration_s)
+    outcome = result.outcome
+    if outcome is Outcome.BUILT:
+        size = f", {size_words(result.size_bytes)}" if result.size_bytes else ""
+        return "built", f" {result.immutable or digest} ({digest}) in {took}{size}"
+    if outcome is Outcome.REUSED:
+        return "reused", f" {digest}: its key was built before"
+    if outcome is Outcome.UNCHANGED:
+        return "unchanged", f": the same content as {digest}, which stays ({took})"
+    if outcome is Outcome.CUT_OFF:
+        return "not needed", ": what it stands on did not change"
+    if outcome is Outcome.RETAGGED:
+        return "retagged", f" {digest}"
+    if outcome is Outcome.BLOCKED:
+        return "blocked", f" by {result.blocked_by}"
+    if outcome is Outcome.CANCELLED:
+        return "cancelled", ""
+    after = f" after {took}" if result.duration_s else ""
+    what = result.failure.what if result.failure else "no reason known"
+    return "FAILED", f"{after}: {what.removeprefix(f'{result.image}: ')}"
+
+
+def _moved(move: JournalledMove, style: Style) -> list[Piece]:
+    tag = f"tag {move.repository}:{move.tag} "
+    if move.state is MoveState.MOVED:
+        return [(tag, style.plain), (f"→ {short(move.now)}" if move.now else "removed", style.good)]
+    return [(tag, style.plain), (MOVES[move.state], style.warn)]

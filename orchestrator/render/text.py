@@ -1,0 +1,19 @@
+"""Everything that people read, under one name; nothing in it ends without a newline."""
+
+from __future__ import annotations
+
+from orchestrator.render.text_error import error_text, problems_text
+from orchestrator.render.text_plan import plan_text
+from orchestrator.render.text_run import finished_text, history_text, show_text
+from orchestrator.render.text_status import status_text, why_text
+
+__all__ = [
+    "error_text",
+    "finished_text",
+    "history_text",
+    "plan_text",
+    "problems_text",
+    "show_text",
+    "status_text",
+    "why_text",
+]

@@ -1,0 +1,257 @@
+"""A plan for people: a tree with a sign per image, the reasons, a summary, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from orchestrator.model.plan import Cause, Decision, Plan, Step, Verdict
+from orchestrator.render.cells import cell_width, pad, wrap
+from orchestrator.render.style import Style
+from orchestrator.render.table import Paint
+from orchestrator.render.tree import Branch, branches
+from orchestrator.render.words import (
+    counted,
+    holds_tags,
+    is_held,
+    listed,
+    listed_up_to,
+    plan_words,
+    reasons_words,
+    revision_words,
+    short,
+)
+
+#: Steps above which tags are left out, unless everything is asked for.
+_MOST_TAGGED = 24
+#: Names on a line of images that are up to date.
+_MOST_FOLDED = 12
+#: Widest column of names, where the terminal is wide.
+_WIDEST_NAMES = 48
+
+#: Columns below which reasons stand under the names.
+_ROOMY = 56
+
+#: Sign → what it means, in the order of the legend.
+_LEGEND = {
+    "+": "new",
+    "~": "rebuilt",
+    "?": "rebuilt if what it waits for changes",
+    ">": "tags only",
+    "!": "held back",
+    "=": "up to date",
+}
+
+
+def plan_text(
+    plan: Plan,
+    parents: Mapping[str, tuple[str, ...]],
+    style: Style,
+    *,
+    verbose: bool = False,
+    next_steps: bool = True,
+) -> str:
+    """Return a plan as a tree of images.
+
+    Images that are up to date share lines; a plan without any step is one sentence.
+
+    Args:
+        plan: what would be done.
+        parents: image id → ids of the hierarchy's images it stands on, the final stage's first.
+        style: how it may look.
+        verbose: list every image, with its key and all it stands on.
+        next_steps: end with the commands that carry the plan out.
+    """
+    held = sum(map(is_held, plan.decisions))
+    lines: list[str] = []
+    if plan.decisions and (verbose or held or plan.steps):
+        lines += [*_headline(plan, style), ""]
+        lines += _tree(plan, parents, style, verbose=verbose)
+        lines.append("")
+    if plan.steps:
+        lines += _summary(plan, held, style)
+        lines += _ending(plan, style, next_steps=next_steps)
+    else:
+        lines += _nothing(plan, held, style)
+    return "\n".join(lines) + "\n"
+
+
+def sign_of(decision: Decision) -> str:
+    """Return the one character that stands for a decision in the tree."""
+    if decision.verdict is Verdict.BUILD:
+        return "~" if decision.current else "+"
+    if decision.verdict is Verdict.KEEP:
+        return "!" if decision.reasons else "="
+    return "?" if decision.verdict is Verdict.AWAIT else ">"
+
+
+def _paint(sign: str, style: Style) -> Paint:
+    paints = {"+": style.good, "~": style.warn, "?": style.note, ">": style.note, "!": style.bad}
+    return paints.get(sign, style.dim)
+
+
+def _headline(plan: Plan, style: Style) -> list[str]:
+    at = f" at {revision_words(plan.revision)}" if plan.revision else ""
+    name, *more = style.wrap(f"{plan.hierarchy}{at}, plan {plan.id}")
+    return [style.bold(name), *map(style.bold, more)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    branch: Branch
+    sign: str
+    name: str
+    said: list[tuple[str, Paint]]
+
+    @property
+    def width(self) -> int:
+        return 2 + cell_width(self.branch.lead) + cell_width(self.name)
+
+
+def _tree(
+    plan: Plan, parents: Mapping[str, tuple[str, ...]], style: Style, *, verbose: bool
+) -> Iterator[str]:
+    steps = {step.image: step for step in plan.steps}
+    tagged = verbose or len(steps) <= _MOST_TAGGED
+    entries = [
+        _entry(branch, steps, style, verbose=verbose, tagged=tagged)
+        for branch in branches(plan, parents, style, unfold=verbose)
+    ]
+    column = _column([entry for entry in entries if entry.said], style)
+    for entry in entries:
+        yield from _drawn(entry, column, style)
+    signs = {entry.sign for entry in entries}
+    yield ""
+    yield from _legend(signs, style)
+
+
+def _column(entries: list[_Entry], style: Style) -> int:
+    """Return where reasons begin: beside the names, or under them where there is no room."""
+    widest = min(style.columns * 2 // 5, _WIDEST_NAMES) if style.columns >= _ROOMY else 0
+    names = [entry.width for entry in entries if entry.width <= widest]
+    drawn = [2 + cell_width(entry.branch.carry) for entry in entries]
+    return max(names + drawn, default=0) + 2
+
+
+def _entry(
+    branch: Branch, steps: Mapping[str, Step], style: Style, *, verbose: bool, tagged: bool
+) -> _Entry:
+    decision = branch.decision
+    if decision is None:
+        return _Entry(
+            branch=branch, sign="=", name=listed_up_to(branch.images, _MOST_FOLDED), said=[]
+        )
+    step = steps.get(decision.image)
+    said: list[tuple[str, Paint]] = []
+    said += ((line, style.plain) for line in _reasons(decision, verbose=verbose))
+    if branch.also_on and (step or verbose):
+        said.append((f"also on {listed(branch.also_on)}", style.dim))
+    if step and tagged and (verbose or step.verdict is not Verdict.RETAG):
+        said.append((_tags(step), style.dim))
+    if verbose:
+        said += ((line, style.dim) for line in _details(decision, step))
+    name = style.clean(decision.image)
+    return _Entry(branch=branch, sign=sign_of(decision), name=name, said=said)
+
+
+def _reasons(decision: Decision, *, verbose: bool) -> list[str]:
+    told = [r for r in decision.reasons if r.cause is not Cause.PARENT_PENDING]
+    # That a parent comes first is seen in the tree: it is told where it is the only reason.
+    return reasons_words(decision.reasons if verbose or not told else told)
+
+
+def _tags(step: Step) -> str:
+    moving = [move.tag for move in step.floating if move.tag != f"current-{step.image}"]
+    return f"tag {step.immutable}" + (f", moves {listed(moving)}" if moving else "")
+
+
+def _details(decision: Decision, step: Step | None) -> Iterator[str]:
+    key = step.key if step else decision.key
+    facts = {"key": key, "current": decision.current}
+    known = [f"{name} {short(value)}" for name, value in facts.items() if value]
+    if known:
+        yield ", ".join(known)
+    if step:
+        for parent in step.parents:
+            at = short(parent.digest) if parent.digest else "(to be built)"
+            yield f"on {parent.subject} {at}"
+        yield f"for {listed(step.platforms)}"
+
+
+def _drawn(entry: _Entry, column: int, style: Style) -> Iterator[str]:
+    paint = _paint(entry.sign, style)
+    lead, carry = entry.branch.lead, entry.branch.carry
+    head = style.dim if entry.sign == "=" else style.bold
+    start = f"{paint(entry.sign)} {style.dim(lead)}"
+    if not entry.said:
+        room = style.columns - 2 - max(cell_width(lead), cell_width(carry))
+        first, *more = wrap(style.clean(entry.name), room)
+        yield start + head(first)
+        yield from (f"  {style.dim(pad(carry, cell_width(lead)) + line)}" for line in more)
+        return
+    said = [
+        (hang + line, colour)
+        for text, colour in entry.said
+        for hang, line in _hanging(style.clean(text), style.columns - column)
+    ]
+    name = style.cut(entry.name, style.columns - 2 - cell_width(lead))
+    if entry.width + 2 > column:
+        yield start + head(name)
+    else:
+        line, colour = said.pop(0)
+        yield start + head(name) + " " * (column - entry.width) + colour(line)
+    gap = pad(carry, column - 2)
+    yield from (f"  {style.dim(gap)}{colour(line)}" for line, colour in said)
+
+
+def _hanging(text: str, room: int) -> list[tuple[str, str]]:
+    """Return lines that fit, the second and further ones marked by two spaces before them."""
+    if cell_width(text) <= room:
+        return [("", text)]
+    return [("  " if n else "", line) for n, line in enumerate(wrap(text, room - 2))]
+
+
+def _legend(signs: set[str], style: Style) -> Iterator[str]:
+    items = [(sign, meaning) for sign, meaning in _LEGEND.items() if sign in signs]
+    line, width = "", 0
+    for sign, meaning in items:
+        item_width = len(sign) + 1 + len(meaning)
+        if line and width + 3 + item_width > style.columns:
+            yield line
+            line, width = "", 0
+        line += ("   " if line else "") + f"{_paint(sign, style)(sign)} {style.dim(meaning)}"
+        width += (3 if width else 0) + item_width
+    yield line
+
+
+def _summary(plan: Plan, held: int, style: Style) -> list[str]:
+    back = f" ({held} held back)" if held else ""
+    return [style.bold(line) for line in style.wrap(f"Plan: {plan_words(plan)}{back}.")]
+
+
+def _ending(plan: Plan, style: Style, *, next_steps: bool) -> list[str]:
+    lines: list[str] = []
+    if holds_tags(plan):
+        text = "The tree is dirty, so no floating tag moves: commit, or use --allow-dirty."
+        lines += [style.warn(line) for line in style.wrap(text)]
+    if len(plan.steps) > _MOST_TAGGED:
+        lines += [style.dim(line) for line in style.wrap("Tags are shown by --verbose.")]
+    if next_steps:
+        for does, command in (
+            ("carry it out:", "orchestrate build"),
+            ("or review it first:", "orchestrate plan --out FILE, then orchestrate apply FILE"),
+        ):
+            first = f"  {does:<21}"
+            lines += [
+                style.dim(first) + style.note(line.strip()) if n == 0 else style.note(line)
+                for n, line in enumerate(style.wrap(command, first=" " * len(first)))
+            ]
+    return lines
+
+
+def _nothing(plan: Plan, held: int, style: Style) -> list[str]:
+    good = len(plan.decisions) - held
+    verb = "is" if good == 1 else "are"
+    back = f", {held} held back" if held else ""
+    text = f"Nothing to do: {counted(good, 'image')} {verb} up to date{back}."
+    return [style.bold(line) for line in style.wrap(text)]

@@ -1,0 +1,92 @@
+"""Runs as people read them. ``UPDATE_GOLDEN=1 pytest tests/render`` writes the golden files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.model.run import MoveState, RunState
+from orchestrator.render.style import Style
+from orchestrator.render.text import finished_text, history_text, show_text
+from tests.render.conftest import Golden
+from tests.render.runs import FINISHED, RUN
+
+PLAIN = Style(color=False, width=80)
+
+
+@pytest.mark.parametrize("name", FINISHED)
+def test_how_runs_end(name: str, golden: Golden) -> None:
+    """Tags, then failures with instruction, log, path and hint, then one line that sums it up."""
+    golden(f"finished-{name}-80.txt", finished_text(FINISHED[name](), PLAIN))
+
+
+@pytest.mark.parametrize("width", [0, 60, 120])
+def test_how_a_failing_run_ends_at_other_widths(width: int, golden: Golden) -> None:
+    """Nothing is wrapped where there is no limit: a path in a CI log stays whole."""
+    shown = finished_text(FINISHED["failed"](), Style(color=False, width=width))
+    golden(f"finished-failed-{width}.txt", shown)
+
+
+def test_how_a_failing_run_ends_in_color(golden: Golden) -> None:
+    """The labels carry the colour, the messages do not."""
+    golden("finished-failed-color.txt", finished_text(FINISHED["failed"](), Style(True, 80)))
+
+
+def test_a_path_stays_whole_where_a_line_of_its_own_is_enough() -> None:
+    """A log's path can be copied from an 80-column terminal."""
+    failed = FINISHED["failed"]()
+    failure = failed.results[2].failure
+    assert failure is not None
+    assert failure.log_path in finished_text(failed, PLAIN).splitlines()
+
+
+def test_a_run_without_work_says_so() -> None:
+    """No step and no tag is a sentence, not an empty screen."""
+    event = replace(FINISHED["rollback"](), moves=(), run=replace(RUN, state=RunState.SUCCEEDED))
+    assert finished_text(event, PLAIN).endswith("succeeded in 0.4 s: nothing was to be done.\n")
+
+
+def test_many_failures_are_cut_short() -> None:
+    """Hundreds of tags that the registry refused do not scroll the first failure away."""
+    failed = FINISHED["failed"]()
+    moves = tuple(replace(failed.moves[0], tag=f"t{n}", state=MoveState.FAILED) for n in range(500))
+    results = tuple(replace(failed.results[2], image=f"image-{n}") for n in range(40))
+    lines = finished_text(replace(failed, moves=moves, results=results), PLAIN).splitlines()
+    assert "and 476 more tags" in lines
+    assert sum(line.startswith("error: image-") for line in lines) == 40
+    assert sum("Unable to locate" in line for line in lines) == 8
+
+
+def test_a_message_that_names_its_image_is_not_named_twice() -> None:
+    """`hello: hello: …` reads like a fault of the program."""
+    failed = FINISHED["failed"]()
+    result = failed.results[2]
+    assert result.failure is not None
+    failure = replace(result.failure, what="gunicorn: the build gave no linux/arm64")
+    event = replace(failed, results=(replace(result, failure=failure),))
+    assert "error: gunicorn: the build gave no linux/arm64" in finished_text(event, PLAIN)
+
+
+def test_history(golden: Golden) -> None:
+    """A line per run, and what was said with --because under it."""
+    runs = (
+        RUN,
+        replace(RUN, state=RunState.SUCCEEDED, because="", trigger="manual", who="ben@laptop"),
+        replace(RUN, state=RunState.RUNNING, finished_at="", command="apply"),
+        replace(RUN, state=RunState.INTERRUPTED, finished_at="", command="rollback"),
+    )
+    golden("history-80.txt", history_text(runs, PLAIN))
+    golden("history-50.txt", history_text(runs, Style(color=False, width=50)))
+
+
+def test_history_of_nothing() -> None:
+    """The first time, it says how to make the first run."""
+    assert "orchestrate build" in history_text((), PLAIN)
+
+
+@pytest.mark.parametrize("name", FINISHED)
+def test_show(name: str, golden: Golden) -> None:
+    """Who and why, every image, every failure, every tag."""
+    event = FINISHED[name]()
+    golden(f"show-{name}.txt", show_text(event.run, event.results, event.moves, PLAIN))

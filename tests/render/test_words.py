@@ -1,0 +1,155 @@
+"""The words for causes, outcomes, numbers and times."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.model.plan import Cause, Reason, Verdict
+from orchestrator.model.run import MoveState, Outcome, RunState
+from orchestrator.render.words import (
+    MOVES,
+    OUTCOMES,
+    RUN_STATES,
+    VERDICTS,
+    WORDS,
+    age_words,
+    counted,
+    duration_words,
+    listed,
+    listed_up_to,
+    reason_words,
+    reasons_words,
+    revision_words,
+    short,
+    size_words,
+)
+from tests.render.conftest import Golden
+
+WAS, NOW = "sha256:" + "3f" * 32, "sha256:" + "77" * 32
+
+
+def test_every_constant_has_words() -> None:
+    """A new cause, outcome or state cannot be shown by its constant's name."""
+    assert set(WORDS) == set(Cause)
+    assert set(VERDICTS) == set(Verdict)
+    assert set(OUTCOMES) == set(Outcome)
+    assert set(MOVES) == set(MoveState)
+    assert set(RUN_STATES) == set(RunState)
+
+
+def test_every_cause_in_words(golden: Golden) -> None:
+    """Plain words, with was and now, with a subject and without, with either value alone."""
+    subjects = {
+        Cause.TAG_MISSING: "stable",
+        Cause.TAG_ELSEWHERE: "stable",
+        Cause.INCOMPLETE: "linux/arm64",
+        Cause.DOCKERFILE: "images/hello/Dockerfile",
+        Cause.CONTEXT: "images/hello",
+    }
+    lines = []
+    for cause in Cause:
+        subject = subjects.get(cause, "python")
+        lines += [
+            f"{cause}:",
+            *(
+                "  " + reason_words(Reason(cause=cause, subject=subject, was=was, now=now))
+                for was, now in ((WAS, NOW), ("", NOW), (WAS, ""), ("", ""))
+            ),
+            "  " + reason_words(Reason(cause=cause, was=WAS, now=NOW)),
+        ]
+    golden("words.txt", "\n".join(lines) + "\n")
+
+
+def test_reasons_that_differ_in_their_subject_only_share_a_line() -> None:
+    """An image with six parents waits for all of them in one line."""
+    reasons = (
+        Reason(cause=Cause.CONTEXT, subject="images/hello", was=WAS, now=NOW),
+        Reason(cause=Cause.PARENT_PENDING, subject="python", was=WAS),
+        Reason(cause=Cause.PARENT_PENDING, subject="nginx", was=NOW),
+        Reason(cause=Cause.TAG_MISSING, subject="1.4", now=NOW),
+        Reason(cause=Cause.TAG_MISSING, subject="stable", now=NOW),
+        Reason(cause=Cause.PARENT_MOVED, subject="a", was=WAS, now=NOW),
+        Reason(cause=Cause.PARENT_MOVED, subject="b", was=WAS, now=NOW),
+    )
+    assert reasons_words(reasons) == [
+        "context images/hello changed (3f3f3f3f3f3f → 777777777777)",
+        "waits for python and nginx",
+        "tags 1.4 and stable are missing on 777777777777",
+        "parent a moved 3f3f3f3f3f3f → 777777777777",
+        "parent b moved 3f3f3f3f3f3f → 777777777777",
+    ]
+
+
+def test_values_are_shortened() -> None:
+    """Digests and keys become 12 digits, words stay, endless values end."""
+    assert short(WAS) == "3f3f3f3f3f3f"
+    assert short("k1-" + "ab" * 32) == "abababababab"
+    assert short("3.11") == "3.11"
+    assert short("") == ""
+    assert len(short("x" * 10_000)) == 80
+    assert revision_words("4f" * 20 + "-dirty") == "4f4f4f4f4f4f-dirty"
+    assert revision_words("") == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-5, "0 s"),
+        (0, "0 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (7199, "119 min"),
+        (7200, "2 h"),
+        (2 * 86400 - 1, "47 h"),
+        (2 * 86400, "2 d"),
+        (729 * 86400, "729 d"),
+        (730 * 86400, "2 y"),
+    ],
+)
+def test_ages(seconds: float, words: str) -> None:
+    """One unit, rounded down: nothing looks older than it is."""
+    assert age_words(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-1, "0.0 s"),
+        (0.04, "0.0 s"),
+        (12.34, "12.3 s"),
+        (59.94, "59.9 s"),
+        (59.96, "1 min 00 s"),
+        (247, "4 min 07 s"),
+        (3599.6, "1 h 00 min"),
+        (7500, "2 h 05 min"),
+    ],
+)
+def test_durations(seconds: float, words: str) -> None:
+    """Never sixty of a unit that has sixty."""
+    assert duration_words(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (999_949, "999.9 kB"),
+        (999_950, "1.0 MB"),
+        (41_234_567, "41.2 MB"),
+        (3_200_000_000, "3.2 GB"),
+        (5_000_000_000_000, "5.0 TB"),
+    ],
+)
+def test_sizes(size: int, words: str) -> None:
+    """Decimal units, as registries show them."""
+    assert size_words(size) == words
+
+
+def test_lists() -> None:
+    """What a sentence does with none, one, two and many."""
+    assert [listed("abc"[:n]) for n in range(4)] == ["", "a", "a and b", "a, b and c"]
+    assert listed_up_to("abc", 3) == "a, b and c"
+    assert listed_up_to("abcd", 3) == "a, b, c and 1 more"
+    assert (counted(1, "image"), counted(2, "image")) == ("1 image", "2 images")
