@@ -1,0 +1,64 @@
+"""Checks the files. Quick, so it imports only what it needs, and no click."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.cli.session import Session, open_files, write_json
+from orchestrator.cli.streams import write_out
+from orchestrator.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from orchestrator.doors.protocols import Files
+    from orchestrator.model.hierarchy import Hierarchy
+
+#: What ``--output`` takes.
+FORMS = ("text", "json")
+
+
+def check_files(session: Session) -> int:
+    """Load, and say what was found; return the exit code.
+
+    Raises:
+        InvalidInput: the files are wrong, and the answer is to be text.
+    """
+    try:
+        hierarchy = _load(open_files(session), session.settings.registry)
+    except InvalidInput as error:
+        if not session.json:
+            raise
+        from orchestrator.render.json import problems_json
+
+        return write_json(problems_json(error.problems)) or error.exit_code
+    if session.json:
+        from orchestrator.render.json import problems_json
+
+        return write_json({**problems_json(()), "warnings": list(hierarchy.warnings)})
+    for warning in hierarchy.warnings:
+        session.warn(warning)
+    if session.settings.quiet:
+        return 0
+    colored = session.environment.is_colored(session.environment.out, session.settings.color)
+    ok = session.out_style.good("OK") if colored else "OK"
+    return write_out(f"{ok} {_summary(hierarchy)}\n")
+
+
+def _load(files: Files, registry: str | None) -> Hierarchy:
+    """Do what :func:`orchestrator.flow.load` does, without importing all that a run needs."""
+    from orchestrator.load import parse, resolve
+
+    draft = parse(files.hierarchy_text(), files.name)
+    found = {image: files.image_files(*where) for image, *where in draft.wanted}
+    return resolve(draft, found, registry=registry)
+
+
+def _summary(hierarchy: Hierarchy) -> str:
+    """Return one line; the file's name in it is safe to show, the files door made it so."""
+    platforms = {platform for image in hierarchy.images.values() for platform in image.platforms}
+    counts = (
+        (len(hierarchy.images), "image"),
+        (len(hierarchy.upstreams), "upstream"),
+        (len(platforms), "platform"),
+    )
+    said = ", ".join(f"{n} {noun if n == 1 else noun + 's'}" for n, noun in counts)
+    return f"{hierarchy.file}: {said}"

@@ -1,0 +1,57 @@
+"""The real doors, put together. Nothing else does that but the service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.cli.workplace import Outside, Places
+
+if TYPE_CHECKING:
+    from orchestrator.doors.protocols import Files, History
+    from orchestrator.flow import Doors
+    from orchestrator.model.hierarchy import Hierarchy
+
+
+@contextmanager
+def real_doors(hierarchy: Hierarchy, files: Files, places: Places) -> Iterator[Doors]:
+    """Open every real door, and close at the end what is to be closed.
+
+    Nothing is written and nobody is asked until a verb uses a door: the database is made by the
+    first run that has something to do.
+    """
+    from orchestrator.doors.buildx import Buildx
+    from orchestrator.doors.clock import RealClock
+    from orchestrator.doors.git import RealGit
+    from orchestrator.doors.registry import HttpRegistry
+    from orchestrator.doors.spool import DiskSpool
+    from orchestrator.flow import Doors
+
+    registry = HttpRegistry(
+        plain_http=hierarchy.plain_http,
+        cache_dir=Path(places.cache, "manifests") if places.cache else None,
+    )
+    with registry, real_history(places) as history:
+        yield Doors(
+            files=files,
+            git=RealGit(places.hierarchy_dir),
+            registry=registry,
+            builder=Buildx(directory=places.hierarchy_dir),
+            history=history,
+            spool=DiskSpool(),
+            clock=RealClock(),
+        )
+
+
+@contextmanager
+def real_history(places: Places) -> Iterator[History]:
+    """Open the diary that is kept in SQLite."""
+    from orchestrator.doors.history import SqliteHistory
+
+    with SqliteHistory(Path(places.state)) as history:
+        yield history
+
+
+REAL = Outside(doors=real_doors, history=real_history)

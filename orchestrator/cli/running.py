@@ -1,0 +1,138 @@
+"""What `build`, `apply` and `rollback` share: their options, and following a run to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
+
+import click
+
+from orchestrator.cli.command import WholeNumber
+from orchestrator.cli.environment import who
+from orchestrator.cli.planning import suffix
+from orchestrator.cli.session import Session
+from orchestrator.cli.streams import ForgivingStderr, write_err
+from orchestrator.cli.workplace import Workplace
+from orchestrator.model.event import Event, Notice, RunFinished
+
+if TYPE_CHECKING:
+    from orchestrator.flow import Intent
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def intent_options(function: F) -> F:
+    """Add the options that say who starts a run, and why."""
+    function = click.option(
+        "--trigger",
+        metavar="WORD",
+        envvar="ORCHESTRATE_TRIGGER",
+        help="What starts the run: manual, ci, schedule…",
+    )(function)
+    return click.option(
+        "--because",
+        metavar="TEXT",
+        default="",
+        envvar="ORCHESTRATE_BECAUSE",
+        help="Why, for the history and for those who get the images.",
+    )(function)
+
+
+def slots_option(function: F) -> F:
+    """Add the option that bounds how many builds run at once."""
+    return click.option(
+        "--slots",
+        metavar="N",
+        type=WholeNumber(1000),
+        envvar="ORCHESTRATE_SLOTS",
+        help="At most N builds at once; else what the builder has.",
+    )(function)
+
+
+def intent(
+    session: Session,
+    place: Workplace,
+    command: str,
+    *,
+    because: str,
+    trigger: str | None,
+    slots: int | None = None,
+) -> Intent:
+    """Return who starts a run, and why."""
+    from orchestrator.flow import Intent
+
+    return Intent(
+        command=command,
+        who=who(),
+        trigger=trigger or session.environment.trigger,
+        because=because,
+        suffix=suffix(),
+        slots=slots,
+        log_dir=place.places.logs,
+        cancelled=place.interrupts.cancelled,
+    )
+
+
+def follow(session: Session, place: Workplace, events: Iterator[Event]) -> int:
+    """Show a run while it happens, then its end, and return the exit code.
+
+    The first signal from now on only stops what runs; the journal gets complete.
+    """
+    from orchestrator.render.json import event_json
+
+    finished: RunFinished | None = None
+    with _display(session) as show, closing(_closable(events)) as stream:
+        place.interrupts.be_gentle(lambda line: show(Notice(text=line)))
+        for event in stream:
+            show(event)
+            if session.settings.verbose:
+                session.log(**event_json(event))
+            if isinstance(event, RunFinished):
+                finished = event
+    assert finished is not None  # every run ends with it, or raises
+    return _end(session, place, finished)
+
+
+def _closable(events: Iterator[Event]) -> Any:
+    """Return the generator itself; an iterator that cannot be closed gets a close."""
+    return events if hasattr(events, "close") else (event for event in events)
+
+
+def _end(session: Session, place: Workplace, finished: RunFinished) -> int:
+    from orchestrator.render.json import finished_json
+    from orchestrator.render.text import finished_text
+    from orchestrator.run import exit_code
+
+    number = place.interrupts.number
+    code = exit_code(finished) if number is None else 128 + number
+    if code == 0 and session.settings.quiet and not session.json:
+        return 0
+    unwritten = session.answer(
+        lambda style: finished_text(finished, style), lambda: finished_json(finished)
+    )
+    return code or unwritten
+
+
+@contextmanager
+def _display(session: Session) -> Iterator[Callable[[Event], None]]:
+    """Give a function that shows an event; it may be called from any thread."""
+    from orchestrator.render.lines import event_line
+
+    style, progress = session.err_style, session.settings.progress
+    if progress == "live":
+        from time import monotonic
+
+        from orchestrator.render.live import Live
+
+        with Live(cast(TextIO, ForgivingStderr()), style, monotonic) as live:
+            yield live.show
+        return
+
+    def show(event: Event) -> None:
+        line = event_line(event, style)
+        # A notice is worth a line in any case: somebody has just pressed Ctrl-C.
+        if line is not None and (progress == "plain" or isinstance(event, Notice)):
+            write_err(f"{line}\n")
+
+    yield show

@@ -1,0 +1,117 @@
+"""What the options of every command, before or after its name, come to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from orchestrator.cli.environment import Environment
+from orchestrator.cli.overview import OPTIONS
+from orchestrator.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The options that every command has.
+
+    Attributes:
+        directory: where to start; as the user would write it, ``.`` for here.
+        file: the hierarchy file as the user wrote it; None: to be searched.
+        registry: takes the place of the file's; None: the file's.
+        state: the database file, absolute; None: the user's own.
+        color: ``auto``, ``always`` or ``never``.
+        progress: ``live``, ``plain`` or ``none``.
+        output: ``text``, ``json`` or ``markdown``.
+        quiet: nothing but errors, where the exit code tells the rest.
+        verbose: say more, and log.
+    """
+
+    directory: str = "."
+    file: str | None = None
+    registry: str | None = None
+    state: str | None = None
+    color: str = "auto"
+    progress: str = "plain"
+    output: str = "text"
+    quiet: bool = False
+    verbose: bool = False
+
+    def path(self, text: str) -> str:
+        """Return a path the user wrote, seen from where they stand; ``-C`` counts."""
+        return os.path.normpath(os.path.join(self.directory, text))
+
+
+def settle(
+    given: Mapping[str, object], environment: Environment, forms: tuple[str, ...] = ("text",)
+) -> Settings:
+    """Return the settings that parsed options and the environment's variables come to.
+
+    Args:
+        given: parameter → value, as in :data:`orchestrator.cli.overview.OPTIONS`; None or False
+            where nothing was said.
+        environment: its variables count where nothing was said; its terminals decide the rest.
+        forms: what ``--output`` takes, the usual one first.
+
+    Raises:
+        UsageError: a variable's value is none that is known, two options contradict one another,
+            or the directory is none.
+    """
+    said = _variables(environment)
+    said |= {name: value for name, value in given.items() if isinstance(value, str)}
+    quiet, verbose = bool(given.get("quiet")), bool(given.get("verbose"))
+    if quiet and verbose:
+        raise UsageError("--quiet and --verbose contradict one another", hint="leave one out")
+    directory = said.get("directory", ".")
+    if not os.path.isdir(directory):
+        raise UsageError(f"{directory} is not a directory", hint="-C takes one that is there")
+    state = said.get("state")
+    output = said.get("output", forms[0])
+    _require(output, forms, "--output")
+    return Settings(
+        directory=directory,
+        file=said.get("file"),
+        registry=said.get("registry"),
+        state=os.path.abspath(os.path.join(directory, state)) if state else None,
+        color=said.get("color", "auto"),
+        progress=_progress(said.get("progress", "auto"), environment, quiet=quiet, log=verbose),
+        output=output,
+        quiet=quiet,
+        verbose=verbose,
+    )
+
+
+def _variables(environment: Environment) -> dict[str, str]:
+    """Return what the environment says of options, parameter → value; empty is not said."""
+    found = {}
+    for name, _, _, choices, variable, _ in OPTIONS:
+        value = environment.variables.get(variable) if variable else None
+        if value:
+            if choices:
+                _require(value, choices, variable)
+            found[name] = value
+    return found
+
+
+def _require(value: str, choices: tuple[str, ...], where: str) -> None:
+    if value in choices:
+        return
+    from difflib import get_close_matches
+
+    near = get_close_matches(value, choices, 1, 0.5)
+    raise UsageError(
+        f"{where}: {value!r} is not one of {', '.join(map(repr, choices))}",
+        hint=f"did you mean {near[0]}?" if near else "try `orchestrate --help`",
+    )
+
+
+def _progress(asked: str, environment: Environment, *, quiet: bool, log: bool) -> str:
+    if quiet:
+        return "none"
+    if asked in ("plain", "none"):
+        return asked
+    if not environment.can_animate:
+        return "plain"
+    # Log lines between the frames of a display could not be read.
+    wanted = asked == "live" or not (environment.is_set("CI") or log)
+    return "live" if wanted else "plain"

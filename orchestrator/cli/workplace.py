@@ -1,0 +1,115 @@
+"""Everything a command that looks at the world needs: the hierarchy, the doors, the places."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.cli.interrupts import Interrupts
+from orchestrator.cli.session import Session, open_files
+
+if TYPE_CHECKING:
+    from orchestrator.doors.protocols import Files, History
+    from orchestrator.flow import Doors
+    from orchestrator.model.hierarchy import Hierarchy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where things are on this machine.
+
+    Attributes:
+        hierarchy_dir: the hierarchy file's directory; empty where no hierarchy is needed.
+        state: the database file.
+        logs: directory that gets one directory of build logs for each run.
+        cache: directory that may be deleted at any time; None for nowhere.
+    """
+
+    hierarchy_dir: str
+    state: str
+    logs: str
+    cache: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """How the outside is reached: for real, or by what a test passes.
+
+    Attributes:
+        doors: opens every door.
+        history: opens the diary alone, which needs no hierarchy.
+    """
+
+    doors: Callable[[Hierarchy, Files, Places], AbstractContextManager[Doors]]
+    history: Callable[[Places], AbstractContextManager[History]]
+
+
+def places(session: Session, hierarchy_file: str = "") -> Places:
+    """Return where things are.
+
+    Raises:
+        Unavailable: there is no place for history.
+    """
+    state = session.settings.state or session.environment.state_path()
+    return Places(
+        hierarchy_dir=os.path.dirname(os.path.abspath(hierarchy_file)) if hierarchy_file else "",
+        state=state,
+        logs=os.path.join(os.path.dirname(state), "logs"),
+        cache=session.environment.cache_dir(),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workplace:
+    """Everything a command that looks at the world needs.
+
+    Attributes:
+        hierarchy: as the files say.
+        doors: to everything outside.
+        places: where things are.
+        interrupts: what signals do.
+    """
+
+    hierarchy: Hierarchy
+    doors: Doors
+    places: Places
+    interrupts: Interrupts
+
+
+@contextmanager
+def workplace(session: Session) -> Iterator[Workplace]:
+    """Load the hierarchy and open the doors; signals are ours while it lasts.
+
+    Raises:
+        InvalidInput: the files are wrong.
+        Unavailable: a door cannot be opened.
+    """
+    from orchestrator.flow import load
+
+    with Interrupts() as interrupts:
+        files = open_files(session)
+        hierarchy = load(files, session.settings.registry)
+        where = places(session, files.name)
+        session.log("loaded", file=files.name, images=len(hierarchy.images), state=where.state)
+        for warning in hierarchy.warnings:
+            session.warn(warning)
+        with _outside(session).doors(hierarchy, files, where) as doors:
+            yield Workplace(hierarchy=hierarchy, doors=doors, places=where, interrupts=interrupts)
+
+
+@contextmanager
+def diary(session: Session) -> Iterator[History]:
+    """Open the history alone."""
+    with _outside(session).history(places(session)) as history:
+        yield history
+
+
+def _outside(session: Session) -> Outside:
+    if session.outside is not None:
+        return session.outside
+    from orchestrator.cli.doors import REAL
+
+    return REAL
