@@ -1,0 +1,329 @@
+"""The real builder: one ``docker buildx build`` per image, three pipes at once.
+
+The context goes in on standard input, the OCI layout comes out of standard output, progress out
+of standard error. Nothing but the log touches the disk.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shlex
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, BinaryIO, Self, TypeVar
+
+from orchestrator.doors.buildx_command import client, command
+from orchestrator.doors.buildx_failure import Said, failure_of
+from orchestrator.doors.buildx_progress import Transcript, read_progress
+from orchestrator.doors.buildx_secrets import redactor, secret_values
+from orchestrator.doors.protocols import BuildRequest
+from orchestrator.errors import BuilderUnavailable, BuildFailed, StateUnavailable
+from orchestrator.model.event import StepProgress
+from orchestrator.model.run import FailureCause
+
+__all__ = ["Buildx", "command"]
+
+T = TypeVar("T")
+
+#: What a pipe holds at most without special rights; the default is 64 KiB.
+PIPE_BYTES = 1 << 20
+
+_F_SETPIPE_SZ = 1031
+_CANCEL_POLL_S = 0.05
+_STOP_GRACE_S = 3.0
+
+
+class Buildx:
+    """Docker's buildx, with any of its builders.
+
+    Args:
+        environment: of the client; None: ours. Secrets that name a variable are read from it.
+        docker: the docker client and its options.
+        directory: the hierarchy file's, which the files of secrets are relative to.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str] | None = None,
+        docker: tuple[str, ...] = ("docker",),
+        *,
+        directory: str = ".",
+    ) -> None:
+        found = dict(os.environ if environment is None else environment)
+        # buildx would take it for a build argument; ours is in the command.
+        found.pop("SOURCE_DATE_EPOCH", None)
+        self._environment = found
+        self._directory = directory
+        self._client = client(docker, found)
+
+    def build(
+        self,
+        request: BuildRequest,
+        context: Iterable[bytes],
+        receive: Callable[[BinaryIO], T],
+        *,
+        log_path: str,
+        progress: Callable[[StepProgress], None],
+        cancelled: threading.Event,
+    ) -> T:
+        """Run one build; see the protocol.
+
+        ``receive`` is not called at all when the build fails before it gives anything.
+
+        Raises:
+            StateUnavailable: the log cannot be written.
+        """
+        if cancelled.is_set():
+            raise _cancelled(request)
+        secrets = secret_values(request.secrets, self._environment, self._directory)
+        with _Log(log_path) as log:
+            transcript = Transcript(log.write, redactor(secrets))
+            log.write(f"$ {shlex.join(command(request))}")
+            build = _Build(self._start(request), transcript)
+            build.thread(lambda: build.feed(context))
+            build.thread(lambda: build.read(request.image.id, progress))
+            build.thread(lambda: build.watch(cancelled, _cancelled(request)), awaited=False)
+            return build.run(receive, request.image.dockerfile)
+
+    def _start(self, request: BuildRequest) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(
+                (*self._client, *command(request)[2:]),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=PIPE_BYTES,
+                env=self._environment,
+                cwd=self._directory,
+                # Ctrl-C on the terminal is for us; we tell the client, once.
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise BuilderUnavailable(
+                f"cannot start {self._client[0]}: {error.strerror}",
+                hint="install Docker and its buildx plugin; `scripts/engine up` does it on Debian",
+            ) from error
+
+
+class _Build:
+    """A running client, the threads at its pipes, and the first reason there was to stop it."""
+
+    def __init__(self, process: subprocess.Popen[bytes], transcript: Transcript) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        self._process = process
+        self._stdin: IO[bytes] = process.stdin
+        self._stderr: IO[bytes] = process.stderr
+        self._stdout = _Output(process.stdout)
+        self._transcript = transcript
+        self._lock = threading.Lock()
+        self._reason: BaseException | None = None
+        self._killer: threading.Timer | None = None
+        self._ended = threading.Event()
+        self._threads: list[threading.Thread] = []
+        for pipe in (process.stdin, process.stdout):
+            _enlarge(pipe)
+
+    def thread(self, work: Callable[[], None], *, awaited: bool = True) -> None:
+        """Do the work in a thread; what it raises stops the build and is raised by it."""
+
+        def guarded() -> None:
+            try:
+                work()
+            except BaseException as error:  # noqa: BLE001 - raised in the calling thread
+                self._stop(error)
+
+        thread = threading.Thread(target=guarded, daemon=True)
+        thread.start()
+        if awaited:
+            self._threads.append(thread)
+
+    def feed(self, context: Iterable[bytes]) -> None:
+        """Write the context to the client; that it does not want all of it is no failure."""
+        try:
+            for chunk in context:
+                self._stdin.write(chunk)
+            self._stdin.flush()
+        except BrokenPipeError:
+            pass
+        except BaseException as error:
+            # Before the end of the pipe, which the client would take for the end of the context.
+            self._stop(error)
+            raise
+        finally:
+            with suppress(OSError):
+                self._stdin.close()
+
+    def read(self, image: str, progress: Callable[[StepProgress], None]) -> None:
+        """Read the client's standard error to its end, whatever happens: it must not fill up."""
+        shown: StepProgress | None = None
+        try:
+            for event in read_progress(self._stderr):
+                self._transcript.take(event)
+                done, total = self._transcript.steps()
+                now = StepProgress(
+                    image=image, doing=self._transcript.doing(), done=done, total=total
+                )
+                if now != shown and now.doing:
+                    progress(now)
+                    shown = now
+            self._transcript.finish()
+        except BaseException as error:
+            # At once: the end that is waited for below may not come by itself.
+            self._stop(error)
+            raise
+        finally:
+            for _ in self._stderr:
+                pass
+            self._stderr.close()
+
+    def watch(self, cancelled: threading.Event, error: BuildFailed) -> None:
+        """Stop the client when the event is set."""
+        while not self._ended.is_set():
+            if cancelled.wait(_CANCEL_POLL_S):
+                self._stop(error)
+                return
+
+    def run(self, receive: Callable[[BinaryIO], T], dockerfile: str) -> T:
+        """Hand the output to ``receive``, wait for the end, and say which error comes first."""
+        received: list[T] = []
+        problem: BaseException | None = None
+        stream = io.BufferedReader(self._stdout, PIPE_BYTES)
+        try:
+            if stream.peek(1):
+                received.append(receive(stream))
+                while stream.read(PIPE_BYTES):
+                    pass
+        except BaseException as error:  # noqa: BLE001 - raised below
+            problem = error
+            # At the end of the output it may be only a consequence of a build that failed.
+            if not self._stdout.at_end or not isinstance(error, Exception):
+                self._stop(error)
+        finally:
+            # A client that writes on would wait for a reader for ever.
+            stream.close()
+        exit_code = self._wait()
+        if self._reason is not None:
+            raise self._reason
+        if exit_code != 0:
+            raise self._failure(exit_code, dockerfile) from problem
+        if problem is not None:
+            raise problem
+        if not received:
+            raise self._failure(exit_code, dockerfile)
+        return received[0]
+
+    def _failure(self, exit_code: int, dockerfile: str) -> BuilderUnavailable | BuildFailed:
+        failed = self._transcript.failed
+        said = Said(
+            exit_code=exit_code,
+            lines=self._transcript.said,
+            step=failed.name if failed else "",
+            tail=self._transcript.tail(),
+        )
+        return failure_of(said, dockerfile)
+
+    def _stop(self, reason: BaseException) -> None:
+        """Ask the client to stop, so that it stops the engine; kill it if it does not."""
+        with self._lock:
+            if self._reason is not None:
+                return
+            self._reason = reason
+            self._killer = threading.Timer(_STOP_GRACE_S, self._signal, (signal.SIGKILL,))
+            self._killer.daemon = True
+            self._killer.start()
+        self._signal(signal.SIGTERM)
+
+    def _wait(self) -> int:
+        """Return the exit code, once the client is gone and what it said is written down."""
+        # The pipes' ends first: until it is waited for, its group can be killed by its number.
+        for thread in self._threads:
+            thread.join()
+        exit_code = self._process.wait()
+        self._ended.set()
+        if self._killer is not None:
+            self._killer.cancel()
+        return exit_code
+
+    def _signal(self, number: signal.Signals) -> None:
+        # The group: a docker client has the plugin as a child.
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+
+
+class _Output(io.RawIOBase):
+    """The client's standard output, which remembers whether its end was seen."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._pipe = pipe
+        self.at_end = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        size_bytes = os.readv(self._pipe.fileno(), [buffer])
+        self.at_end = self.at_end or not size_bytes
+        return size_bytes
+
+    def close(self) -> None:
+        self._pipe.close()
+        super().close()
+
+
+def _enlarge(pipe: IO[bytes]) -> None:
+    """Make a pipe larger where the system can: fewer switches between client and reader."""
+    if os.uname().sysname == "Linux":
+        import fcntl
+
+        with suppress(OSError):
+            fcntl.fcntl(pipe.fileno(), _F_SETPIPE_SZ, PIPE_BYTES)
+
+
+def _cancelled(request: BuildRequest) -> BuildFailed:
+    return BuildFailed(
+        f"the build of {request.image.id} was cancelled", cause=FailureCause.CANCELLED
+    )
+
+
+class _Log:
+    """A build's log; each line is in the file at once, for those who read along.
+
+    Raises:
+        StateUnavailable: from every method, when the file cannot be written.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            self._file = open(path, "w", encoding="utf-8", errors="replace", buffering=1)  # noqa: SIM115
+        except OSError as error:
+            raise self._unavailable(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):
+            self._file.close()
+
+    def write(self, line: str) -> None:
+        """Write one line, given without its newline."""
+        try:
+            self._file.write(line + "\n")
+        except OSError as error:
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: OSError) -> StateUnavailable:
+        return StateUnavailable(
+            f"cannot write the log {self._path}: {error.strerror}",
+            hint="is there room, and may this user write there? --state names another place",
+        )

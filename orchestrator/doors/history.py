@@ -1,0 +1,315 @@
+"""The diary in a file: runs, steps, claims and the journal of tag moves, in SQLite.
+
+Deleting it may cost an explanation; it never changes what is built.
+Source: docs/adr/0006-state.md
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Self, TypeVar
+
+from orchestrator.doors.sqlite import explained, open_for_reading, open_for_writing
+from orchestrator.errors import StateUnavailable
+from orchestrator.model.run import (
+    Failure,
+    FailureCause,
+    JournalledMove,
+    MoveState,
+    Outcome,
+    Run,
+    RunState,
+    StepResult,
+)
+from orchestrator.model.time import rfc3339
+
+T = TypeVar("T")
+
+
+class SqliteHistory:
+    """The diary in one file, which any number of threads and processes may use at once.
+
+    The file is made by the first write. Where there is none, all there is to read is empty.
+
+    Args:
+        path: the database file.
+        now_s: seconds since 1970 UTC.
+        busy_timeout_s: how long to wait for another process that writes.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        now_s: Callable[[], float] = time.time,
+        busy_timeout_s: float = 30.0,
+    ) -> None:
+        self._path = path
+        self._busy_timeout_s = busy_timeout_s
+        self._now_s = now_s
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._writable = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; it is opened again when something is asked."""
+        with self._lock, explained(self._path):
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = None
+            self._writable = False
+
+    def begin_run(self, run: Run) -> None:
+        """Write a run that starts."""
+        with self._writing() as connection:
+            connection.execute(
+                "INSERT INTO runs (id, hierarchy, command, who, trigger_word, because, revision, "
+                "started_at, finished_at, state, plan) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(run.id, run.hierarchy, run.command, run.who, run.trigger, run.because),
+                    *(run.revision, run.started_at, run.finished_at, str(run.state), run.plan),
+                ),
+            )
+
+    def finish_run(self, run_id: str, state: RunState, finished_at: str) -> None:
+        """Write how a run ended."""
+        with self._writing() as connection:
+            changed = connection.execute(
+                "UPDATE runs SET state = ?, finished_at = ? WHERE id = ?",
+                (str(state), finished_at, run_id),
+            )
+            self._expect_one(changed, f"run {run_id}")
+
+    def record_step(self, run_id: str, result: StepResult) -> None:
+        """Write one step's result, with a row per platform; the same image again: one more try."""
+        with self._writing() as connection:
+            (seq,) = connection.execute(
+                "SELECT coalesce(max(seq), 0) + 1 FROM steps WHERE run = ?", (run_id,)
+            ).fetchone()
+            (attempt,) = connection.execute(
+                "SELECT count(*) + 1 FROM steps WHERE run = ? AND image = ?", (run_id, result.image)
+            ).fetchone()
+            connection.execute(
+                "INSERT INTO steps (run, seq, image, attempt, outcome, build_key, digest, was, "
+                "immutable_tag, size_bytes, started_at, duration_s, blocked_by, failure) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(run_id, seq, result.image, attempt, str(result.outcome), result.key),
+                    *(result.digest, result.was, result.immutable, result.size_bytes),
+                    *(result.started_at, float(result.duration_s), result.blocked_by),
+                    _failure_json(result.failure),
+                ),
+            )
+            connection.executemany(
+                "INSERT INTO step_platforms (run, seq, platform, digest) VALUES (?, ?, ?, ?)",
+                [(run_id, seq, *item) for item in result.manifests.items()],
+            )
+
+    def claim(self, repository: str, key: str, digest: str, run_id: str) -> str:
+        """Claim a key once for all, or learn who did; see the protocol."""
+        with self._writing() as connection:
+            connection.execute(
+                "INSERT INTO claims (repository, build_key, digest, run, claimed_at) "
+                "VALUES (?, ?, ?, ?, ?) ON CONFLICT (repository, build_key) DO NOTHING",
+                (repository, key, digest, run_id, rfc3339(self._now_s())),
+            )
+            (winner,) = connection.execute(
+                "SELECT digest FROM claims WHERE repository = ? AND build_key = ?",
+                (repository, key),
+            ).fetchone()
+            return str(winner)
+
+    def replace_claim(
+        self, repository: str, key: str, *, lost: str, digest: str, run_id: str
+    ) -> bool:
+        """Replace a claim whose digest is not in the registry, if it still says ``lost``."""
+        with self._writing() as connection:
+            changed = connection.execute(
+                "UPDATE claims SET digest = ?, run = ?, claimed_at = ? "
+                "WHERE repository = ? AND build_key = ? AND digest = ?",
+                (digest, run_id, rfc3339(self._now_s()), repository, key, lost),
+            )
+            return changed.rowcount == 1
+
+    def journal(self, run_id: str, moves: tuple[JournalledMove, ...]) -> None:
+        """Write moves before any of them is done; all of them or, with an error, none."""
+        with self._writing() as connection:
+            (seq,) = connection.execute(
+                "SELECT coalesce(max(seq), 0) + 1 FROM tag_moves WHERE run = ?", (run_id,)
+            ).fetchone()
+            connection.executemany(
+                "INSERT INTO tag_moves (run, seq, image, repository, tag, digest_was, digest_now, "
+                "state) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (run_id, n, m.image, m.repository, m.tag, m.was, m.now, str(m.state))
+                    for n, m in enumerate(moves, seq)
+                ],
+            )
+
+    def settle(self, run_id: str, move: JournalledMove, state: MoveState) -> None:
+        """Write how one move ended."""
+        with self._writing() as connection:
+            changed = connection.execute(
+                "UPDATE tag_moves SET state = ? WHERE run = ? AND seq = (SELECT max(seq) FROM "
+                "tag_moves WHERE run = ? AND image = ? AND repository = ? AND tag = ?)",
+                (str(state), run_id, run_id, move.image, move.repository, move.tag),
+            )
+            self._expect_one(changed, f"move of {move.repository}:{move.tag} in run {run_id}")
+
+    def moves(self, run_id: str) -> tuple[JournalledMove, ...]:
+        """Return a run's moves, in the order they were written."""
+        return self._read(_move, "SELECT * FROM tag_moves WHERE run = ? ORDER BY seq", (run_id,))
+
+    def runs(self, limit: int = 20) -> tuple[Run, ...]:
+        """Return the newest runs, newest first."""
+        return self._read(
+            _run, "SELECT * FROM runs ORDER BY started_at DESC, id DESC LIMIT ?", (limit,)
+        )
+
+    def run(self, run_id: str) -> Run | None:
+        """Return one run by its id or an unambiguous prefix of it."""
+        # The run with exactly this id has the shortest one that begins like it.
+        found = self._read(
+            _run,
+            "SELECT * FROM runs WHERE substr(id, 1, ?) = ? ORDER BY length(id) LIMIT 2",
+            (len(run_id), run_id),
+        )
+        if len(found) == 1 or (found and found[0].id == run_id):
+            return found[0]
+        return None
+
+    def results(self, run_id: str) -> tuple[StepResult, ...]:
+        """Return a run's step results, in the order they ended; every try is one."""
+        manifests: dict[int, dict[str, str]] = {}
+        for seq, platform, digest in self._read(
+            tuple, "SELECT seq, platform, digest FROM step_platforms WHERE run = ?", (run_id,)
+        ):
+            manifests.setdefault(seq, {})[platform] = digest
+        return self._read(
+            lambda row: _result(row, manifests.get(row["seq"], {})),
+            "SELECT * FROM steps WHERE run = ? ORDER BY seq",
+            (run_id,),
+        )
+
+    def durations(self) -> Mapping[str, float]:
+        """Return image id → seconds its last build took."""
+        rows = self._read(
+            tuple,
+            "SELECT steps.image, steps.duration_s FROM steps JOIN "
+            "(SELECT image, max(run) AS run FROM steps "
+            "WHERE outcome IN ('built', 'unchanged') GROUP BY image) AS newest "
+            "ON steps.image = newest.image AND steps.run = newest.run "
+            "WHERE steps.outcome IN ('built', 'unchanged') ORDER BY steps.seq",
+        )
+        return dict(rows)
+
+    def _expect_one(self, changed: sqlite3.Cursor, what: str) -> None:
+        if changed.rowcount != 1:
+            raise StateUnavailable(
+                f"the state database {self._path} does not know {what}",
+                hint="was it replaced while the run was going on?",
+            )
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """Hold the one transaction that may write, from before the first read in it."""
+        with self._lock, explained(self._path):
+            if self._connection is None or not self._writable:
+                self.close()
+                self._connection = open_for_writing(self._path, self._busy_timeout_s)
+                self._writable = True
+            connection = self._connection
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+
+    def _read(
+        self, form: Callable[[sqlite3.Row], T], statement: str, values: tuple[object, ...] = ()
+    ) -> tuple[T, ...]:
+        with self._lock, explained(self._path):
+            if self._connection is None:
+                self._connection = open_for_reading(self._path, self._busy_timeout_s)
+            if self._connection is None:
+                return ()
+            return tuple(form(row) for row in self._connection.execute(statement, values))
+
+
+def _run(row: sqlite3.Row) -> Run:
+    return Run(
+        id=row["id"],
+        hierarchy=row["hierarchy"],
+        command=row["command"],
+        who=row["who"],
+        trigger=row["trigger_word"],
+        because=row["because"],
+        revision=row["revision"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        state=RunState(row["state"]),
+        plan=row["plan"],
+    )
+
+
+def _move(row: sqlite3.Row) -> JournalledMove:
+    return JournalledMove(
+        image=row["image"],
+        repository=row["repository"],
+        tag=row["tag"],
+        was=row["digest_was"],
+        now=row["digest_now"],
+        state=MoveState(row["state"]),
+    )
+
+
+def _result(row: sqlite3.Row, manifests: Mapping[str, str]) -> StepResult:
+    return StepResult(
+        image=row["image"],
+        outcome=Outcome(row["outcome"]),
+        key=row["build_key"],
+        digest=row["digest"],
+        was=row["was"],
+        immutable=row["immutable_tag"],
+        manifests=manifests,
+        size_bytes=row["size_bytes"],
+        started_at=row["started_at"],
+        duration_s=row["duration_s"],
+        blocked_by=row["blocked_by"],
+        failure=_failure(row["failure"]),
+    )
+
+
+def _failure_json(failure: Failure | None) -> str | None:
+    if failure is None:
+        return None
+    return json.dumps({**asdict(failure), "cause": str(failure.cause)})
+
+
+def _failure(text: str | None) -> Failure | None:
+    if text is None:
+        return None
+    said = json.loads(text)
+    return Failure(
+        cause=FailureCause(said["cause"]),
+        what=said["what"],
+        hint=said["hint"],
+        log_tail=tuple(said["log_tail"]),
+        log_path=said["log_path"],
+        exit_code=said["exit_code"],
+    )

@@ -1,0 +1,452 @@
+"""The real builder: with a stand-in for the docker client, then on a real engine."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from orchestrator.doors.buildx import Buildx
+from orchestrator.errors import BuilderUnavailable, BuildFailed, Conflict, StateUnavailable
+from orchestrator.model.event import StepProgress
+from orchestrator.model.hierarchy import Secret
+from orchestrator.model.run import FailureCause
+from tests.doors.build_requests import make_request, run_build
+
+SECRETS = (Secret(name="pip", env="PIP_URL"), Secret(name="key", file="key.txt"))
+RUNNING = (
+    '{"vertexes": [{"digest": "a", "name": "[1/2] RUN a", "started": "2026-01-01T00:00:00Z"}]}'
+)
+
+
+class Client:
+    """A stand-in for docker: a Python program that a test writes.
+
+    It finds its arguments after ``buildx`` in ``arguments``, and ``copy()`` sends its standard
+    input to its standard output.
+    """
+
+    def __init__(self, where: Path) -> None:
+        self.where = where
+        self.log = where / "logs" / "app.log"
+        self.environment = {"PATH": os.environ["PATH"], "PIP_URL": "hunter2", "HOME": str(where)}
+
+    def builder(self, program: str) -> Buildx:
+        """Return a builder whose client is this program."""
+        file = self.where / "client.py"
+        file.write_text(
+            "import os, shutil, signal, sys, time\n"
+            "arguments = sys.argv[2:]\n"
+            "def copy(): shutil.copyfileobj(sys.stdin.buffer, sys.stdout.buffer)\n"
+            "def say(text): print(text, file=sys.stderr, flush=True)\n"
+            "open('pid', 'w').write(str(os.getpid()))\n" + program
+        )
+        docker = (sys.executable, str(file))
+        return Buildx(self.environment, docker, directory=str(self.where))
+
+    def is_gone(self) -> bool:
+        """Say whether the program ended, or was stopped before its first line."""
+        try:
+            os.kill(int((self.where / "pid").read_text()), 0)
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        return False
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Client:
+    """A stand-in for docker in a directory of its own."""
+    return Client(tmp_path)
+
+
+def read_all(stream: BinaryIO) -> bytes:
+    """Return everything that the build gave."""
+    return stream.read()
+
+
+def set_after(seconds: float) -> threading.Event:
+    """Return an event that somebody sets later."""
+    event = threading.Event()
+    threading.Timer(seconds, event.set).start()
+    return event
+
+
+def test_context_goes_in_and_output_comes_out_while_progress_is_read(client: Client) -> None:
+    """Three pipes at once: no amount on one of them waits for another."""
+    builder = client.builder(
+        "for n in range(64):\n"
+        "    sys.stdout.buffer.write(sys.stdin.buffer.read(1 << 18))\n"
+        "    sys.stderr.write('x' * (1 << 16) + '\\n')\n"
+        "copy()\n"
+    )
+    context = [os.urandom(1 << 20) for _ in range(20)]
+    assert run_build(builder, make_request(), context, read_all, log_path=client.log) == b"".join(
+        context
+    )
+    assert client.log.stat().st_size > 4 << 20
+
+
+def test_client_that_does_not_want_all_of_the_context_succeeds(client: Client) -> None:
+    """A broken pipe on standard input is no failure by itself."""
+    builder = client.builder("os.close(0)\nprint('output')\n")
+    context = [b"x" * (1 << 20)] * 8
+    received = run_build(builder, make_request(), context, read_all, log_path=client.log)
+    assert received == b"output\n"
+
+
+def test_context_that_changed_stops_the_build(client: Client) -> None:
+    """The iterator's error is raised, and what was sent so far is never taken for the whole."""
+    builder = client.builder("time.sleep(60)\n")
+
+    def changed() -> Iterator[bytes]:
+        # As much as fits into the pipe, so that the rest is still to be written.
+        yield b"x" * (1 << 20)
+        yield b"x" * 400_000
+        raise Conflict("app.py changed since the plan was made")
+
+    began_s = time.monotonic()
+    with pytest.raises(Conflict, match=r"app\.py changed"):
+        run_build(builder, make_request(), changed(), read_all, log_path=client.log)
+    assert time.monotonic() - began_s < 10
+    assert client.is_gone()
+
+
+def test_context_that_changed_counts_though_the_build_succeeded(client: Client) -> None:
+    """Not even a client that was quick makes half a context right."""
+    builder = client.builder("signal.signal(15, signal.SIG_IGN)\ncopy()\n")
+
+    def changed() -> Iterator[bytes]:
+        yield b"half"
+        raise Conflict("app.py changed since the plan was made")
+
+    with pytest.raises(Conflict):
+        run_build(builder, make_request(), changed(), read_all, log_path=client.log)
+
+
+def test_error_of_the_receiver_stops_the_build(client: Client) -> None:
+    """What cannot be received need not be built."""
+    builder = client.builder("print('some', flush=True)\ntime.sleep(60)\n")
+
+    def refuse(stream: BinaryIO) -> None:
+        stream.read(1)
+        raise StateUnavailable("the registry's disk is full")
+
+    began_s = time.monotonic()
+    with pytest.raises(StateUnavailable, match="disk is full"):
+        run_build(builder, make_request(), [], refuse, log_path=client.log)
+    assert time.monotonic() - began_s < 2
+    assert client.is_gone()
+
+
+def test_receiver_that_leaves_the_rest_does_not_hang_the_build(client: Client) -> None:
+    """Output that nobody wants is read to its end, so that the client can end."""
+    builder = client.builder("sys.stdout.buffer.write(b'x' * (8 << 20))\n")
+    first = run_build(builder, make_request(), [], lambda s: s.read(3), log_path=client.log)
+    assert first == b"xxx"
+
+
+def test_failed_build_gives_nothing_to_receive(client: Client) -> None:
+    """A build that fails before its output never calls the receiver."""
+    builder = client.builder("say('ERROR: failed to solve: secret pip: not found')\nsys.exit(1)\n")
+    called: list[BinaryIO] = []
+    with pytest.raises(BuildFailed) as failed:
+        run_build(builder, make_request(), [], called.append, log_path=client.log)
+    assert failed.value.cause is FailureCause.MISSING_SECRET
+    assert called == []
+
+
+def test_failure_in_the_middle_of_the_output_is_the_builds_not_the_receivers(
+    client: Client,
+) -> None:
+    """That the output is cut off is only a consequence."""
+    builder = client.builder(
+        "print('half', flush=True)\n"
+        "say('ERROR: failed to solve: write x: no space left on device')\n"
+        "time.sleep(0.2)\nsys.exit(1)\n"
+    )
+
+    def strict(stream: BinaryIO) -> None:
+        stream.read()
+        raise ValueError("cut off")
+
+    with pytest.raises(BuildFailed) as failed:
+        run_build(builder, make_request(), [], strict, log_path=client.log)
+    assert failed.value.cause is FailureCause.DISK_FULL
+    assert isinstance(failed.value.__cause__, ValueError)
+
+
+def test_failure_after_the_output_counts(client: Client) -> None:
+    """Whatever came out, a client that failed gave no image."""
+    builder = client.builder("print('all', flush=True)\nsys.exit(1)\n")
+    with pytest.raises(BuildFailed):
+        run_build(builder, make_request(), [], read_all, log_path=client.log)
+
+
+def test_receivers_error_at_the_end_of_a_good_build_is_raised(client: Client) -> None:
+    """A layout that turns out to be damaged is not a failed build."""
+    builder = client.builder("print('damaged')\n")
+
+    def strict(stream: BinaryIO) -> None:
+        stream.read()
+        raise ValueError("damaged")
+
+    with pytest.raises(ValueError, match="damaged"):
+        run_build(builder, make_request(), [], strict, log_path=client.log)
+
+
+def test_success_without_output_is_a_failure(client: Client) -> None:
+    """A client that says nothing and gives nothing did not build."""
+    builder = client.builder("")
+    with pytest.raises(BuildFailed, match="ended with exit code 0"):
+        run_build(builder, make_request(), [], read_all, log_path=client.log)
+
+
+def test_cancelling_stops_the_client(client: Client) -> None:
+    """It is asked to stop, so that it can stop the engine, and cancelled is what is raised."""
+    builder = client.builder(
+        "def stop(*_):\n    open('stopped', 'w')\n    sys.exit(1)\n"
+        "signal.signal(signal.SIGTERM, stop)\ntime.sleep(60)\n"
+    )
+    began_s = time.monotonic()
+    with pytest.raises(BuildFailed, match="cancelled") as failed:
+        run_build(
+            builder,
+            make_request(),
+            [],
+            read_all,
+            log_path=client.log,
+            cancelled=set_after(0.5),
+        )
+    assert time.monotonic() - began_s < 2
+    assert failed.value.cause is FailureCause.CANCELLED
+    assert (client.where / "stopped").exists()
+
+
+def test_client_that_does_not_stop_is_killed(client: Client) -> None:
+    """With everything it started, after a few seconds."""
+    builder = client.builder(
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "if not os.fork():\n    open('child', 'w').write(str(os.getpid()))\n"
+        "time.sleep(60)\n"
+    )
+    began_s = time.monotonic()
+    with pytest.raises(BuildFailed, match="cancelled"):
+        run_build(
+            builder,
+            make_request(),
+            [],
+            read_all,
+            log_path=client.log,
+            cancelled=set_after(0.5),
+        )
+    assert time.monotonic() - began_s < 10
+    assert client.is_gone()
+    time.sleep(0.1)
+    child = Path("/proc", (client.where / "child").read_text(), "stat")
+    assert not child.exists() or child.read_text().split()[2] == "Z"
+
+
+def test_child_that_outlives_the_client_is_killed_too(client: Client) -> None:
+    """A docker client that ends before its plugin does not leave us waiting for the plugin."""
+    builder = client.builder(
+        "if not os.fork():\n"
+        "    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "    os.close(1)\n    time.sleep(60)\n"
+        "time.sleep(0.2)\n"
+    )
+    began_s = time.monotonic()
+    with pytest.raises(BuildFailed, match="cancelled"):
+        run_build(
+            builder, make_request(), [], read_all, log_path=client.log, cancelled=set_after(0.7)
+        )
+    assert time.monotonic() - began_s < 10
+
+
+def test_cancelled_run_starts_nothing(client: Client) -> None:
+    """A build that waited for its turn is not begun after Ctrl-C, not even to find no docker."""
+    builder = Buildx(client.environment, ("no-such-docker",), directory=str(client.where))
+    cancelled = threading.Event()
+    cancelled.set()
+    with pytest.raises(BuildFailed, match="cancelled"):
+        run_build(builder, make_request(), [], read_all, log_path=client.log, cancelled=cancelled)
+
+
+def test_killed_client_is_reported_as_such(client: Client) -> None:
+    """Whoever killed it, trying again may help."""
+    builder = client.builder("os.kill(os.getpid(), signal.SIGKILL)\n")
+    with pytest.raises(BuildFailed, match="killed by signal 9") as failed:
+        run_build(builder, make_request(), [], read_all, log_path=client.log)
+    assert failed.value.transient
+
+
+def test_ctrl_c_on_the_terminal_is_not_for_the_client(client: Client) -> None:
+    """It has a session of its own: only we tell it to stop."""
+    builder = client.builder("print(os.getsid(0), os.getpgid(0))\n")
+    said = run_build(builder, make_request(), [], read_all, log_path=client.log)
+    session, group = map(int, said.split())
+    assert session == group == int((client.where / "pid").read_text())
+    assert session != os.getsid(0)
+
+
+def test_secret_values_reach_the_client_by_environment_and_file_only(client: Client) -> None:
+    """No value is an argument, and none is in the log though the build prints it."""
+    (client.where / "key.txt").write_text("first line\nopen sesame\n")
+    builder = client.builder(
+        "say(os.environ['PIP_URL'])\nsay('x' + open('key.txt').read())\n"
+        "print(repr(arguments))\nsay('ERROR: hunter2')\nsys.exit(3)\n"
+    )
+    said: list[bytes] = []
+    with pytest.raises(BuildFailed) as failed:
+        run_build(
+            builder,
+            make_request(secrets=SECRETS),
+            [],
+            lambda stream: said.append(stream.read()),
+            log_path=client.log,
+        )
+    everywhere = said[0].decode() + client.log.read_text() + failed.value.what
+    everywhere += "".join(failed.value.log_tail)
+    assert "--secret=id=pip,env=PIP_URL" in said[0].decode()
+    assert "x***\n***\n" in client.log.read_text()
+    assert [v for v in ("hunter2", "first line", "open sesame") if v in everywhere] == []
+
+
+@pytest.mark.parametrize("missing", ["PIP_URL", "key.txt"])
+def test_missing_secret_is_noticed_before_the_build(client: Client, missing: str) -> None:
+    """buildx would give the build an empty secret for a variable that is not set."""
+    (client.where / "key.txt").write_text("open sesame")
+    (client.where / missing).unlink(missing_ok=True)
+    client.environment.pop(missing, None)
+    with pytest.raises(BuildFailed, match=missing) as failed:
+        run_build(
+            client.builder(""), make_request(secrets=SECRETS), [], read_all, log_path=client.log
+        )
+    assert failed.value.cause is FailureCause.MISSING_SECRET
+    assert not (client.where / "pid").exists()
+
+
+def test_source_date_epoch_of_our_own_environment_is_not_passed_on(client: Client) -> None:
+    """buildx takes it from there; the request says what it is."""
+    client.environment["SOURCE_DATE_EPOCH"] = "1"
+    builder = client.builder("print(os.environ.get('SOURCE_DATE_EPOCH'))\n")
+    assert run_build(builder, make_request(), [], read_all, log_path=client.log) == b"None\n"
+
+
+def test_progress_is_told_when_it_changes(client: Client) -> None:
+    """What is being done, how many steps are done and how many are known, each change once."""
+    finished = RUNNING.replace('Z"}', 'Z", "completed": "2026-01-01T00:00:01Z"}')
+    another = RUNNING.replace('"a"', '"b"').replace("[1/2] RUN a", "[2/2] RUN b")
+    waiting = RUNNING.replace(', "started": "2026-01-01T00:00:00Z"', "")
+    said = [waiting, RUNNING, RUNNING, another, finished]
+    builder = client.builder(
+        "".join(f"say({text!r})\n" for text in said) + "time.sleep(0.2)\nprint('output')\n"
+    )
+    seen: list[StepProgress] = []
+    run_build(builder, make_request(), [], read_all, log_path=client.log, progress=seen.append)
+    assert seen == [
+        StepProgress(image="app", doing="[1/2] RUN a", done=0, total=1),
+        StepProgress(image="app", doing="[2/2] RUN b", done=0, total=2),
+        StepProgress(image="app", doing="[2/2] RUN b", done=1, total=2),
+    ]
+
+
+def test_error_of_whoever_watches_stops_the_build(client: Client) -> None:
+    """It is raised, and the client is not left blocked on a pipe that nobody reads."""
+    builder = client.builder(
+        "def stop(*_):\n    say('x' * (4 << 20))\n    open('stopped', 'w')\n    sys.exit(1)\n"
+        f"signal.signal(signal.SIGTERM, stop)\nsay({RUNNING!r})\ntime.sleep(60)\n"
+    )
+
+    def broken(_progress: StepProgress) -> None:
+        raise RuntimeError("display")
+
+    began_s = time.monotonic()
+    with pytest.raises(RuntimeError, match="display"):
+        run_build(builder, make_request(), [], read_all, log_path=client.log, progress=broken)
+    assert time.monotonic() - began_s < 5
+    assert (client.where / "stopped").exists()
+    assert client.is_gone()
+
+
+def test_log_begins_with_the_command_and_can_be_read_along(client: Client) -> None:
+    """Each line is in the file as soon as it is known, in a directory made for it."""
+    builder = client.builder("say('half way')\ntime.sleep(1)\nprint('output')\n")
+    thread = threading.Thread(
+        target=run_build,
+        args=(builder, make_request(), [], read_all),
+        kwargs={"log_path": client.log},
+    )
+    thread.start()
+    time.sleep(0.7)
+    lines = client.log.read_text().splitlines()
+    thread.join()
+    assert lines[0].startswith("$ docker buildx build --platform=linux/amd64,linux/arm64 ")
+    assert lines[1:] == ["half way"]
+
+
+def test_log_that_cannot_be_written_is_an_error_with_its_path(client: Client) -> None:
+    """Before anything is built."""
+    (client.where / "logs").write_text("a file in the way")
+    with pytest.raises(StateUnavailable, match=r"logs/app\.log"):
+        run_build(client.builder(""), make_request(), [], read_all, log_path=client.log)
+    assert not (client.where / "pid").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_log_on_a_full_disk_stops_the_build(client: Client) -> None:
+    """A log that would lack lines is not worth having, and the client is not left behind."""
+    builder = client.builder("say('x')\ntime.sleep(60)\n")
+    with pytest.raises(StateUnavailable, match="No space left"):
+        run_build(builder, make_request(), [], read_all, log_path=Path("/dev/full"))
+
+
+def test_no_docker_is_explained(client: Client) -> None:
+    """The error names the program that is missing and how to get it."""
+    builder = Buildx(client.environment, ("no-such-docker",), directory=str(client.where))
+    with pytest.raises(BuilderUnavailable, match="cannot start no-such-docker") as failed:
+        run_build(builder, make_request(), [], read_all, log_path=client.log)
+    assert "install Docker" in failed.value.hint
+
+
+def test_one_builder_runs_many_builds_at_once(client: Client) -> None:
+    """Builds share nothing but the environment."""
+    builder = client.builder("copy()\ntime.sleep(0.2)\n")
+    results: dict[int, bytes] = {}
+
+    def build(n: int) -> None:
+        context = [bytes([n]) * 1_000_000]
+        log = client.where / f"{n}.log"
+        results[n] = run_build(builder, make_request(), context, read_all, log_path=log)
+
+    threads = [threading.Thread(target=build, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == {n: bytes([n]) * 1_000_000 for n in range(8)}
+
+
+def test_nothing_is_left_open(client: Client) -> None:
+    """After a build, a failure and a cancelled build no thread, pipe or child is left."""
+    good = client.builder("copy()\n")
+    run_build(good, make_request(), [b"x"], read_all, log_path=client.log)
+    time.sleep(0.2)
+    before = set(os.listdir("/proc/self/fd")), threading.active_count()
+    for _ in range(3):
+        run_build(good, make_request(), [b"x"], read_all, log_path=client.log)
+    bad = client.builder("sys.exit(1)\n")
+    with pytest.raises(BuildFailed):
+        run_build(bad, make_request(), [b"x"], read_all, log_path=client.log)
+    endless = client.builder("time.sleep(60)\n")
+    with pytest.raises(BuildFailed):
+        run_build(
+            endless, make_request(), [], read_all, log_path=client.log, cancelled=set_after(0.3)
+        )
+    time.sleep(0.2)
+    assert (set(os.listdir("/proc/self/fd")), threading.active_count()) == before
