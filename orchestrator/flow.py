@@ -21,7 +21,6 @@ from orchestrator.doors.protocols import (
 )
 from orchestrator.errors import StalePlan, UsageError
 from orchestrator.explain import explanation, statuses
-from orchestrator.load import parse, resolve
 from orchestrator.model.event import (
     Event,
     RunFinished,
@@ -97,23 +96,6 @@ class Intent:
     slots: int | None = None
     log_dir: str
     cancelled: threading.Event = field(default_factory=threading.Event)
-
-
-def load(files: Files, registry: str | None = None) -> Hierarchy:
-    """Return the hierarchy that the files say.
-
-    Args:
-        files: the hierarchy's directory.
-        registry: takes the place of the file's ``registry:``.
-
-    Raises:
-        InvalidInput: everything that is wrong, at once.
-    """
-    draft = parse(files.hierarchy_text(), files.name)
-    found = {
-        image: files.image_files(context, dockerfile) for image, context, dockerfile in draft.wanted
-    }
-    return resolve(draft, found, registry=registry)
 
 
 def plan(hierarchy: Hierarchy, doors: Doors, wish: Wish) -> Plan:

@@ -50,7 +50,6 @@ from orchestrator.model.run import (
 from orchestrator.model.time import rfc3339
 from orchestrator.prepare import read_manifest
 from orchestrator.publish import promote, put_tag
-from orchestrator.schedule import Schedule
 
 #: Tries of one step in all, while the failure may pass by itself.
 ATTEMPTS = 3
@@ -106,6 +105,9 @@ def execute(
 
 
 def _steps(plan: Plan, slots: int, site: Site, queue: SimpleQueue[Queued]) -> Iterator[Event]:
+    # networkx takes longer to import than a plan without work takes in all.
+    from orchestrator.schedule import Schedule
+
     steps = {step.image: step for step in plan.steps}
     schedule = Schedule(plan, site.history.durations())
     done: dict[str, StepResult] = {}

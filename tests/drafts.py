@@ -19,6 +19,16 @@ platforms: [linux/amd64, linux/arm64]
 IMAGES = "images:\n  base: {context: images/base, version: 12}\n"
 
 
+def app(fields: str, *, name: str = "app", start: str = "context: app, version: 1, ") -> str:
+    """A hierarchy with one image that has these fields."""
+    return f"{HEAD}images:\n  {name}: {{{start}{fields}}}\n"
+
+
+def more(text: str) -> str:
+    """A hierarchy with one good image, and more at its end."""
+    return f"{HEAD}{IMAGES}{text}\n"
+
+
 def load(
     text: str | bytes, dockerfiles: Mapping[str, str] | None = None, *, registry: str | None = None
 ) -> Hierarchy:

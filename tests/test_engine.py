@@ -21,6 +21,7 @@ from orchestrator.doors.git import RealGit
 from orchestrator.doors.history import SqliteHistory
 from orchestrator.doors.registry import HttpRegistry
 from orchestrator.doors.spool import DiskSpool
+from orchestrator.load_files import load_files
 from orchestrator.model import image_config
 from orchestrator.model.event import RunFinished
 from orchestrator.model.fingerprint import key_tag
@@ -117,7 +118,7 @@ class Project:
     def plan(self, *forced: str) -> Plan:
         doors = self.doors
         wish = flow.Wish(forced=frozenset(forced))
-        return flow.plan(flow.load(doors.files), doors, wish)
+        return flow.plan(load_files(doors.files), doors, wish)
 
     def verdicts(self) -> dict[str, str]:
         return {d.image: str(d.verdict) for d in self.plan().decisions if d.verdict != "keep"}
@@ -132,7 +133,7 @@ class Project:
             cancelled=self.cancelled,
         )
         doors = self.doors
-        last = list(flow.run(plan, flow.load(doors.files), doors, intent))[-1]
+        last = list(flow.run(plan, load_files(doors.files), doors, intent))[-1]
         assert isinstance(last, RunFinished)
         return last
 
@@ -356,7 +357,7 @@ def test_rollback_restores_what_was(built: Project) -> None:
     bad = built.run(built.plan())
     doors = built.doors
     intent = flow.Intent(command="rollback", who="test", suffix="ffff", log_dir="")
-    list(flow.rollback(bad.run.id, frozenset(), flow.load(doors.files), doors, intent))
+    list(flow.rollback(bad.run.id, frozenset(), load_files(doors.files), doors, intent))
     assert {image: built.tag(image) for image in DOCKERFILES} == before
     assert built.verdicts() == {}
 

@@ -23,9 +23,12 @@ LAYERS = (
         "orchestrator.explain",
         "orchestrator.check",
         "orchestrator.layout",
+        "orchestrator.clamp",
+        "orchestrator.recompose",
         "orchestrator.render",
     ),
     (
+        "orchestrator.load_files",
         "orchestrator.observe",
         "orchestrator.prepare",
         "orchestrator.upload",

@@ -10,6 +10,7 @@ import pytest
 from orchestrator import flow
 from orchestrator.doors.memory.history import MemoryHistory
 from orchestrator.errors import BuildFailed, Conflict, StalePlan
+from orchestrator.load_files import load_files
 from orchestrator.model.event import RunFinished, StepFinished, StepStarted
 from orchestrator.model.fingerprint import key_tag
 from orchestrator.model.manifest import compose_index
@@ -435,7 +436,7 @@ def test_dirty_tree_promotes_when_asked(built: World) -> None:
 def test_other_registry_changes_no_key(built: World) -> None:
     """Publishing elsewhere gives the same keys."""
     keys = {d.image: d.key for d in built.plan().decisions}
-    hierarchy = flow.load(built.files, registry="localhost:5000/other")
+    hierarchy = load_files(built.files, registry="localhost:5000/other")
     plan = flow.plan(hierarchy, built.doors, flow.Wish())
     base = plan.step_of("base")
     assert base is not None

@@ -16,6 +16,7 @@ from orchestrator.doors.memory.history import MemoryHistory
 from orchestrator.doors.memory.registry import MemoryRegistry
 from orchestrator.doors.protocols import Registry
 from orchestrator.doors.spool import DiskSpool
+from orchestrator.load_files import load_files
 from orchestrator.model.event import Event, RunFinished
 from orchestrator.model.hierarchy import Hierarchy
 from orchestrator.model.manifest import OCI_MANIFEST, Descriptor, Manifest, compose_index
@@ -115,7 +116,7 @@ class World:
 
     def hierarchy(self) -> Hierarchy:
         """Load what the files say."""
-        return flow.load(self.files)
+        return load_files(self.files)
 
     def plan(self, *forced: str, allow_dirty: bool = False) -> Plan:
         """Plan a second later than whatever came before."""

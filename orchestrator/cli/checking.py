@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from orchestrator.cli.session import Session, open_files, write_json
 from orchestrator.cli.streams import write_out
 from orchestrator.errors import InvalidInput
+from orchestrator.load_files import load_files
 
 if TYPE_CHECKING:
-    from orchestrator.doors.protocols import Files
     from orchestrator.model.hierarchy import Hierarchy
 
 #: What ``--output`` takes.
@@ -23,7 +23,7 @@ def check_files(session: Session) -> int:
         InvalidInput: the files are wrong, and the answer is to be text.
     """
     try:
-        hierarchy = _load(open_files(session), session.settings.registry)
+        hierarchy = load_files(open_files(session), session.settings.registry)
     except InvalidInput as error:
         if not session.json:
             raise
@@ -41,15 +41,6 @@ def check_files(session: Session) -> int:
     colored = session.environment.is_colored(session.environment.out, session.settings.color)
     ok = session.out_style.good("OK") if colored else "OK"
     return write_out(f"{ok} {_summary(hierarchy)}\n")
-
-
-def _load(files: Files, registry: str | None) -> Hierarchy:
-    """Do what :func:`orchestrator.flow.load` does, without importing all that a run needs."""
-    from orchestrator.load import parse, resolve
-
-    draft = parse(files.hierarchy_text(), files.name)
-    found = {image: files.image_files(*where) for image, *where in draft.wanted}
-    return resolve(draft, found, registry=registry)
 
 
 def _summary(hierarchy: Hierarchy) -> str:

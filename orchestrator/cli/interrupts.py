@@ -83,7 +83,7 @@ class Interrupts:
             _say_stopped(number)
             os._exit(128 + number)
         self.number = number
-        self._say("stopping: running builds are told to; once more leaves at once")
+        self._say("stopping the running builds; Ctrl-C again leaves at once")
         self.cancelled.set()
 
 

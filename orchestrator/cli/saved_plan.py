@@ -28,7 +28,7 @@ def save_plan(plan: Plan, path: str) -> None:
     """
     from orchestrator.plan import plan_json
 
-    content = (json.dumps(plan_json(plan), indent=2, ensure_ascii=False) + "\n").encode()
+    content = (json.dumps(plan_json(plan), indent=2) + "\n").encode("ascii")
     try:
         if os.path.exists(path) and not os.path.isfile(path):
             with open(path, "wb") as file:

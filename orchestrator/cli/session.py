@@ -78,7 +78,8 @@ def write_json(value: object) -> int:
     """Write a JSON object to standard output; returns what :func:`write_out` does."""
     import json
 
-    return write_out(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    # ASCII alone, so that no stream's encoding can spoil it.
+    return write_out(json.dumps(value, indent=2) + "\n")
 
 
 def find_hierarchy(settings: Settings, environment: Environment) -> str:

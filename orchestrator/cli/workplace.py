@@ -87,11 +87,11 @@ def workplace(session: Session) -> Iterator[Workplace]:
         InvalidInput: the files are wrong.
         Unavailable: a door cannot be opened.
     """
-    from orchestrator.flow import load
+    from orchestrator.load_files import load_files
 
     with Interrupts() as interrupts:
         files = open_files(session)
-        hierarchy = load(files, session.settings.registry)
+        hierarchy = load_files(files, session.settings.registry)
         where = places(session, files.name)
         session.log("loaded", file=files.name, images=len(hierarchy.images), state=where.state)
         for warning in hierarchy.warnings:

@@ -14,7 +14,16 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from orchestrator.doors.ignore import Filter
-from orchestrator.doors.tree import Changed, Kind, Tree, directory_of, encoded, join
+from orchestrator.doors.tree import (
+    Changed,
+    Dockerfile,
+    Kind,
+    Tree,
+    directory_of,
+    encoded,
+    join,
+    trouble,
+)
 from orchestrator.errors import Conflict, InvalidInput, Problem
 from orchestrator.model.source import Source
 
@@ -31,21 +40,6 @@ _BLOCK_BYTES = 512
 _TRAILER = bytes(2 * _BLOCK_BYTES)
 #: No reader of tars takes this for a header.
 _POISON = b"\xff" * _BLOCK_BYTES
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dockerfile:
-    """A Dockerfile as it was read, once.
-
-    Attributes:
-        path: in the tree, without symlinks.
-        content: its bytes.
-        executable: somebody may execute it.
-    """
-
-    path: str
-    content: bytes
-    executable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -345,11 +339,6 @@ def _block(
     after = flag + target[:100].ljust(100, b"\0") + b"ustar  \0"
     checksum = sum(before) + sum(after) + 8 * ord(" ")
     return (before + b"%06o\0 " % checksum + after).ljust(_BLOCK_BYTES, b"\0")
-
-
-def trouble(file: str, code: str, what: str, *, hint: str = "") -> Problem:
-    """Return a problem with a file as a whole."""
-    return Problem(file=file, line=0, column=0, code=code, what=what, hint=hint)
 
 
 def unreadable(file: str, error: OSError) -> Problem:

@@ -6,12 +6,25 @@ import os
 import posixpath
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from orchestrator.doors.context import Dockerfile, TarContext, read_context, trouble
-from orchestrator.doors.ignore import Filter, parse_ignore
-from orchestrator.doors.tree import Changed, Kind, OpenedFile, PathProblem, Tree, encoded, find
+from orchestrator.doors.tree import (
+    Changed,
+    Dockerfile,
+    Kind,
+    OpenedFile,
+    PathProblem,
+    Tree,
+    encoded,
+    find,
+    trouble,
+)
 from orchestrator.errors import Conflict, InvalidInput
 from orchestrator.model.source import ImageFiles
+
+if TYPE_CHECKING:
+    from orchestrator.doors.context import TarContext
+    from orchestrator.doors.ignore import Filter
 
 HIERARCHY_BYTES_AT_MOST = 4 << 20
 DOCKERFILE_BYTES_AT_MOST = 1 << 20
@@ -77,6 +90,9 @@ class TreeFiles:
                 f"{self._shown(dockerfile)} changed since its parents were read",
                 hint="nothing was built from it; run the command again",
             )
+        # Not needed to load a hierarchy, and slow to import.
+        from orchestrator.doors.context import read_context
+
         return read_context(
             self._tree, base, read, self._ignore(base, dockerfile), shown=self._shown
         )
@@ -105,6 +121,8 @@ class TreeFiles:
         Where docker build silently sends everything, because the file is a directory or a symlink
         out of the context, this raises: nobody means that.
         """
+        from orchestrator.doors.ignore import Filter, parse_ignore
+
         for path, root in ((f"{dockerfile}.dockerignore", ""), (".dockerignore", base)):
             shown = self._shown(posixpath.join(root, path))
             try:

@@ -7,6 +7,8 @@ from enum import StrEnum
 from errno import ESTALE
 from typing import BinaryIO, Protocol
 
+from orchestrator.errors import Problem
+
 _SYMLINKS_AT_MOST = 40
 
 
@@ -148,3 +150,23 @@ def join(directory: str, path: str) -> str:
 def directory_of(path: str) -> str:
     """Return the directory a path stands in; empty at the top."""
     return path.rpartition("/")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dockerfile:
+    """A Dockerfile as it was read, once.
+
+    Attributes:
+        path: in the tree, without symlinks.
+        content: its bytes.
+        executable: somebody may execute it.
+    """
+
+    path: str
+    content: bytes
+    executable: bool = False
+
+
+def trouble(file: str, code: str, what: str, *, hint: str = "") -> Problem:
+    """Return a problem with a file as a whole."""
+    return Problem(file=file, line=0, column=0, code=code, what=what, hint=hint)

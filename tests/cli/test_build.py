@@ -78,6 +78,8 @@ def test_quiet_says_nothing_of_a_run_that_went_well(stage: Stage) -> None:
     """`build -q` is for cron, which mails whatever is said."""
     ran = stage.run("build", "-q")
     assert (ran.code, ran.out, ran.err) == (0, "", "")
+    ran = stage.run("build", "-q")
+    assert (ran.code, ran.out, ran.err) == (0, "", "")
 
 
 def test_progress_none_leaves_out_the_lines(stage: Stage) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator import flow
 from orchestrator.cli.doors import REAL
 from orchestrator.cli.workplace import Places
 from orchestrator.doors.files import RealFiles
+from orchestrator.load_files import load_files
 from tests.cli.stage import Stage
 
 
@@ -20,7 +20,7 @@ def test_opening_the_doors_writes_nothing_and_asks_nobody(stage: Stage, tmp_path
         logs=str(tmp_path / "state" / "logs"),
         cache=str(tmp_path / "cache"),
     )
-    with REAL.doors(flow.load(files), files, places) as doors:
+    with REAL.doors(load_files(files), files, places) as doors:
         assert doors.files is files
         assert doors.history.runs() == ()
     with REAL.history(places) as history:

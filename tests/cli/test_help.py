@@ -39,6 +39,12 @@ def test_the_overview_names_every_option_of_the_root() -> None:
     assert root.get_help(click.Context(root)) == page.rstrip()
 
 
+def test_the_options_of_every_command_keep_their_names() -> None:
+    """Scripts have them."""
+    flags = "-C -f --file --registry --state --color --progress -o -q --quiet -v --verbose"
+    assert {flag for _, flags, *_ in OPTIONS for flag in flags} >= set(flags.split())
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_takes_the_options_of_all(name: str) -> None:
     """An option may stand before or after the command."""

@@ -47,7 +47,7 @@ def test_the_first_signal_of_a_run_lets_it_end_by_itself(
         process.send(number)
         ended = process.end()
     assert ended.code == code
-    assert ended.err.count("stopping: ") == 1
+    assert ended.err.count("stopping the running builds") == 1
     assert "interrupted" in ended.out
     with SqliteHistory(tmp_path / "state.db") as history:
         (run,) = history.runs()
@@ -65,7 +65,7 @@ def test_the_second_signal_ends_it_within_a_second(build: tuple[str, ...]) -> No
     with started(*build, STUBBORN="web") as process:
         process.wait_for("hello: built")
         process.send(signal.SIGINT)
-        process.wait_for("stopping: ")
+        process.wait_for("stopping the running builds")
         process.send(signal.SIGINT)
         ended = process.end()
     assert (ended.code, ended.out) == (130, "")
@@ -90,7 +90,7 @@ def test_a_run_that_was_interrupted_quietly_tells_what_it_came_to(
         process.send(signal.SIGTERM)
         ended = process.end()
     assert ended.code == 143
-    assert ended.err.count("stopping: ") == 1
+    assert ended.err.count("stopping the running builds") == 1
     assert "interrupted" in ended.out
 
 

@@ -87,8 +87,15 @@ def test_a_rollback_puts_tags_back_and_is_a_run(stage: Stage, run: str) -> None:
 
 
 def test_a_rollback_of_one_image(stage: Stage, run: str) -> None:
-    """Images that the run moved can be named."""
-    assert stage.run("rollback", run, "hello").code == 0
+    """Images that the run moved can be named; the others keep their tags."""
+    stage.world.edit("hello", "RUN false || true")
+    stage.world.edit("landing", "RUN true")
+    stage.write()
+    stage.run("build")
+    both = (stage.world.tag("hello"), stage.world.tag("landing"))
+    assert stage.run("rollback", stage.world.history.runs()[0].id, "hello").code == 0
+    assert stage.world.tag("hello") != both[0]
+    assert stage.world.tag("landing") == both[1]
 
 
 def test_a_rollback_of_an_image_that_is_mistyped(stage: Stage, run: str) -> None:

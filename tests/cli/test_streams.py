@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -55,6 +56,27 @@ def test_an_answer_in_a_terminal_that_takes_only_ascii(stage: Stage) -> None:
     assert done.returncode == 0
     assert done.stdout.isascii()
     assert "base" in done.stdout
+
+
+def test_characters_that_a_stream_cannot_take_are_replaced() -> None:
+    """An answer with one strange character is better than none."""
+    program = "from orchestrator.cli.streams import write_out; write_out('caf\u00e9\\n')"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"caf?\n", b"")
+
+
+def test_json_survives_any_stream(stage: Stage) -> None:
+    """What programs read is ASCII, with escapes."""
+    stage.world.dockerfiles["hello"] = "FROM caf\u00e9\n"
+    stage.write()
+    done = shell(f"$TWINS -C {stage.directory} check -o json", PYTHONIOENCODING="latin-1")
+    assert done.returncode == 3
+    assert "\\u00e9" in done.stdout
 
 
 def test_a_pipe_gets_no_colours_and_whole_lines(stage: Stage) -> None:

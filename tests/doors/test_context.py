@@ -16,7 +16,6 @@ import pytest
 from orchestrator.doors.context import (
     ADDED_DOCKERFILE,
     MTIME_S,
-    Dockerfile,
     _header,
     read_context,
 )
@@ -31,7 +30,7 @@ from orchestrator.doors.memory.files import (
     Special,
     Symlink,
 )
-from orchestrator.doors.tree import Kind, OpenedFile
+from orchestrator.doors.tree import Dockerfile, Kind, OpenedFile
 from orchestrator.errors import Conflict, InvalidInput
 from tests.doors.trees import (
     BOTH_DOORS,
