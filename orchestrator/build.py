@@ -44,6 +44,7 @@ from orchestrator.prepare import (
     Foundation,
     build_request,
     foundation_of,
+    published_layers,
     read_manifest,
     source_epoch_s,
 )
@@ -159,6 +160,8 @@ def _build(
     _verify_source(step, context)
     epoch_s = source_epoch_s(foundation, current, site.revision, site.clock)
     request = build_request(site.hierarchy, step, context.dockerfile, epoch_s)
+    publication = current.publication if current else None
+    published = publication.manifests.values() if publication else ()
     uploaded = site.builder.build(
         request,
         context.archive(),
@@ -167,8 +170,9 @@ def _build(
             image.repository,
             site.registry,
             site.spool,
-            parents=foundation.layers if foundation else frozenset(),
-            parent=foundation.repository if foundation else None,
+            epoch_s=epoch_s,
+            foundation=foundation,
+            published=published_layers(site.registry, image.repository, published),
         ),
         log_path=f"{site.log_dir}/{image.id}.log",
         progress=site.progress,

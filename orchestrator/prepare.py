@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from orchestrator.doors.protocols import BuildRequest, Clock, Files, Registry
 from orchestrator.errors import CheckFailed
 from orchestrator.model import image_config
 from orchestrator.model.hierarchy import Hierarchy
-from orchestrator.model.manifest import Manifest
+from orchestrator.model.manifest import Descriptor, Manifest
 from orchestrator.model.names import Repository, parse_reference
 from orchestrator.model.observation import Found
 from orchestrator.model.plan import Step, StepParent
@@ -27,14 +27,14 @@ class Foundation:
     Attributes:
         parent: the step's.
         repository: where it is.
-        configs: platform → image configuration.
-        layers: digests of its compressed layers on the platforms that are built.
+        configs: platform → image configuration, on the platforms that are built.
+        layers: platform → compressed layers, lowest first.
     """
 
     parent: StepParent
     repository: Repository
     configs: Mapping[str, bytes]
-    layers: frozenset[str]
+    layers: Mapping[str, tuple[Descriptor, ...]]
 
 
 def foundation_of(step: Step, registry: Registry) -> Foundation | None:
@@ -54,8 +54,24 @@ def foundation_of(step: Step, registry: Registry) -> Foundation | None:
         parent=parent,
         repository=repository,
         configs={p: registry.blob(repository, m.config_digest()) for p, m in manifests.items()},
-        layers=frozenset(layer.digest for m in manifests.values() for layer in m.layers()),
+        layers={p: m.layers() for p, m in manifests.items()},
     )
+
+
+def published_layers(
+    registry: Registry, repository: Repository, manifests: Iterable[str]
+) -> Mapping[str, Descriptor]:
+    """Return diff ID → compressed layer of some image manifests.
+
+    It only saves work, so what is missing in the registry is left out.
+    """
+    found: dict[str, Descriptor] = {}
+    for digest in manifests:
+        manifest = registry.manifest(repository, digest)
+        if manifest is not None and registry.has_blob(repository, manifest.config_digest()):
+            config = registry.blob(repository, manifest.config_digest())
+            found |= zip(image_config.diff_ids(config), manifest.layers(), strict=False)
+    return found
 
 
 def read_manifest(registry: Registry, repository: Repository, digest: str) -> Manifest:
@@ -78,8 +94,7 @@ def source_epoch_s(
 ) -> int:
     """Return SOURCE_DATE_EPOCH: never before the parent's own time, else the one used last time.
 
-    The same epoch again is what makes an equal build byte-equal; one before the parent's would
-    rewrite the parent's layers.
+    The same epoch again is what makes an equal build byte-equal.
 
     Source: docs/adr/0004-publication.md
     """

@@ -1,15 +1,38 @@
-"""An OCI layout as it streams out of a build, into the registry: only the blobs that it lacks."""
+"""An OCI layout as it streams out of a build, into the registry: only the blobs that it lacks.
+
+The parents' layers are taken over as the registry has them. The new ones are held until the
+layout's end, when it is known which they are; then their times are clamped.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
+from orchestrator.clamp import clamped_tar, gzip_of, is_clampable, is_gzip
 from orchestrator.doors.protocols import Registry, Spool
-from orchestrator.layout import read_layout
+from orchestrator.errors import CheckFailed
+from orchestrator.layout import Layout, read_layout
+from orchestrator.model.image_config import diff_ids
 from orchestrator.model.manifest import Descriptor
 from orchestrator.model.names import Repository
+from orchestrator.prepare import Foundation
+from orchestrator.recompose import IN_TOTO, Layer, layers_of, recompose
+
+#: Layers that are clamped at once; zlib and sha256 let other threads run.
+_AT_ONCE = 4
+
+#: BuildKit writes OCI manifests, and a parent may have been pushed with Docker's names.
+_OCI_TYPES = {
+    "application/vnd.docker.image.rootfs.diff.tar": "application/vnd.oci.image.layer.v1.tar",
+    "application/vnd.docker.image.rootfs.diff.tar.gzip": (
+        "application/vnd.oci.image.layer.v1.tar+gzip"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,33 +56,55 @@ def upload_layout(
     registry: Registry,
     spool: Spool,
     *,
-    parents: frozenset[str],
-    parent: Repository | None,
+    epoch_s: int,
+    foundation: Foundation | None,
+    published: Mapping[str, Descriptor],
 ) -> Uploaded:
     """Read a layout to its end and store what it holds, manifests last.
+
+    No time in a layer above the parent's is later than the epoch then. A layer that is in the
+    registry under the same diff ID keeps the digest that it has there, and is not compressed.
 
     Args:
         stream: the OCI layout as a tar.
         repository: where to.
         registry: the door.
-        spool: holds a blob while it is uploaded, so that it can be sent again after a fault.
-        parents: digests of the parent's layers, which are mounted instead of uploaded.
-        parent: the parent's repository, if it is in the same registry.
+        spool: holds a blob, so that it can be read and sent again.
+        epoch_s: SOURCE_DATE_EPOCH.
+        foundation: the final stage's parent; None for FROM scratch.
+        published: diff ID → compressed layer of what is current in the repository.
+
+    Raises:
+        CheckFailed: the layout is damaged.
     """
+    store = _Store(repository, registry, foundation)
+    settled = store.parents | {layer.digest for layer in published.values()}
+    with ExitStack() as kept:
+        held: dict[str, Iterable[bytes]] = {}
 
-    def take(digest: str, size_bytes: int, chunks: Iterator[bytes]) -> None:
-        near = parent if parent and parent.registry == repository.registry else None
-        if near and digest in parents and registry.mount_blob(repository, digest, near):
-            return
-        if registry.has_blob(repository, digest):
-            return
-        with spool.hold(chunks, size_bytes) as held:
-            registry.upload_blob(repository, digest, held, size_bytes)
+        def take(digest: str, size_bytes: int, chunks: Iterator[bytes]) -> None:
+            if digest in settled and store.has(digest):
+                return
+            content = spool.hold(chunks, size_bytes)
+            if digest in store.parents:
+                with content as parents_layer:
+                    store.put(digest, parents_layer, size_bytes)
+            else:
+                held[digest] = kept.enter_context(content)
 
-    layout = read_layout(stream, take)
+        layout = read_layout(stream, take)
+        try:
+            clamping = _Clamping(store, spool, held, epoch_s, published)
+            layers = clamping.settle(layers_of(layout), foundation)
+            layout = recompose(_with_statements(layout, held), layers)
+        except ValueError as error:
+            raise CheckFailed(f"the build's output is damaged: {error}") from error
+        for manifest in layout.manifests.values():
+            for layer in manifest.layers():
+                if layer.digest in held and layer.digest not in layout.blobs:
+                    store.put(layer.digest, held[layer.digest], layer.size_bytes)
     for digest, content in layout.blobs.items():
-        if not registry.has_blob(repository, digest):
-            registry.upload_blob(repository, digest, (content,), len(content))
+        store.put(digest, (content,), len(content))
     for manifest in layout.manifests.values():
         registry.put_manifest(repository, manifest.digest, manifest)
     platforms = {
@@ -70,3 +115,166 @@ def upload_layout(
         configs={p: layout.blobs[m.config_digest()] for p, m in platforms.items()},
         size_bytes=sum(layer.size_bytes for m in platforms.values() for layer in m.layers()),
     )
+
+
+class _Store:
+    """The blobs of one repository, asked for and stored once each.
+
+    Attributes:
+        parents: digests of the parent's layers, which are mounted where that can be done.
+    """
+
+    def __init__(
+        self, repository: Repository, registry: Registry, foundation: Foundation | None
+    ) -> None:
+        self._repository = repository
+        self._registry = registry
+        self._there: dict[str, bool] = {}
+        self._near: Repository | None = None
+        self.parents: frozenset[str] = frozenset()
+        if foundation is not None:
+            self.parents = frozenset(b.digest for each in foundation.layers.values() for b in each)
+            if foundation.repository.registry == repository.registry:
+                self._near = foundation.repository
+
+    def has(self, digest: str) -> bool:
+        """Say whether the repository has a blob, having mounted it if it is the parent's."""
+        if digest not in self._there:
+            near = self._near if digest in self.parents else None
+            self._there[digest] = (
+                near is not None and self._registry.mount_blob(self._repository, digest, near)
+            ) or self._registry.has_blob(self._repository, digest)
+        return self._there[digest]
+
+    def put(self, digest: str, content: Iterable[bytes], size_bytes: int) -> None:
+        """Store a blob that the repository may lack."""
+        if not self.has(digest):
+            self._registry.upload_blob(self._repository, digest, content, size_bytes)
+            self._there[digest] = True
+
+
+class _Clamping:
+    """What becomes of a build's layers.
+
+    Args:
+        store: where they go.
+        spool: holds a compressed layer until its digest is known.
+        held: digest → content of what the build gave and nobody had.
+        epoch_s: the latest time that stays.
+        published: diff ID → layer that the repository should have.
+    """
+
+    def __init__(
+        self,
+        store: _Store,
+        spool: Spool,
+        held: Mapping[str, Iterable[bytes]],
+        epoch_s: int,
+        published: Mapping[str, Descriptor],
+    ) -> None:
+        self._store = store
+        self._spool = spool
+        self._held = held
+        self._epoch_s = epoch_s
+        self._published = published
+
+    def settle(
+        self, built: Mapping[str, tuple[Layer, ...]], foundation: Foundation | None
+    ) -> dict[str, tuple[Layer, ...]]:
+        """Return platform → the layers to publish; of those, the changed ones are stored."""
+        below = {platform: _layers_below(foundation, platform) for platform in built}
+        shared = {platform: _shared(below[platform], built[platform]) for platform in built}
+        new = {
+            layer.blob.digest: layer.blob
+            for platform, layers in built.items()
+            for layer in layers[shared[platform] :]
+            if layer.blob.digest in self._held and is_clampable(layer.blob.media_type)
+        }
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            clamped = dict(zip(new, pool.map(self._diff_id, new.values()), strict=True))
+            # Equal layers, of several platforms for example, are compressed once.
+            first = {clamped[digest]: blob for digest, blob in reversed(new.items())}
+            given = {
+                layer.blob.digest: layer.diff_id for layers in built.values() for layer in layers
+            }
+            stored = pool.map(
+                lambda each: self._blob(each[1], each[0], given[each[1].digest]), first.items()
+            )
+            blobs = dict(zip(first, stored, strict=True))
+        return {
+            platform: (
+                *map(self._parents, layers[: shared[platform]], below[platform]),
+                *(
+                    Layer(blob=blobs[diff_id], diff_id=diff_id)
+                    if (diff_id := clamped.get(layer.blob.digest))
+                    else layer
+                    for layer in layers[shared[platform] :]
+                ),
+            )
+            for platform, layers in built.items()
+        }
+
+    def _parents(self, layer: Layer, original: Layer) -> Layer:
+        """Return the parent's own layer, where another engine had compressed it otherwise."""
+        if layer.blob.digest == original.blob.digest or not self._store.has(original.blob.digest):
+            return layer
+        said = original.blob.media_type
+        return replace(original, blob=replace(original.blob, media_type=_OCI_TYPES.get(said, said)))
+
+    def _tar(self, blob: Descriptor) -> Iterator[bytes]:
+        return clamped_tar(self._held[blob.digest], blob.media_type, self._epoch_s)
+
+    def _diff_id(self, blob: Descriptor) -> str:
+        hasher = hashlib.sha256()
+        for chunk in self._tar(blob):
+            hasher.update(chunk)
+        return f"sha256:{hasher.hexdigest()}"
+
+    def _blob(self, blob: Descriptor, diff_id: str, before: str) -> Descriptor:
+        """Return the blob with a diff ID, stored if it is another than the build's."""
+        there = self._published.get(diff_id)
+        if there is not None and self._store.has(there.digest):
+            return there
+        if diff_id == before:
+            return blob
+        hasher, size_bytes = hashlib.sha256(), 0
+
+        def chunks() -> Iterator[bytes]:
+            nonlocal size_bytes
+            for chunk in gzip_of(self._tar(blob)) if is_gzip(blob.media_type) else self._tar(blob):
+                hasher.update(chunk)
+                size_bytes += len(chunk)
+                yield chunk
+
+        with self._spool.hold(chunks(), blob.size_bytes) as content:
+            digest = f"sha256:{hasher.hexdigest()}"
+            self._store.put(digest, content, size_bytes)
+        return Descriptor(media_type=blob.media_type, digest=digest, size_bytes=size_bytes)
+
+
+def _layers_below(foundation: Foundation | None, platform: str) -> tuple[Layer, ...]:
+    if foundation is None or platform not in foundation.configs:
+        return ()
+    ids = diff_ids(foundation.configs[platform])
+    blobs = foundation.layers[platform]
+    return tuple(Layer(blob=blob, diff_id=i) for blob, i in zip(blobs, ids, strict=False))
+
+
+def _shared(below: tuple[Layer, ...], layers: tuple[Layer, ...]) -> int:
+    """Return how many of the lowest layers are the parent's; the step's check wants all of them."""
+    pairs = zip(below, layers, strict=False)
+    return next(
+        (n for n, (one, other) in enumerate(pairs) if one.diff_id != other.diff_id),
+        min(len(below), len(layers)),
+    )
+
+
+def _with_statements(layout: Layout, held: Mapping[str, Iterable[bytes]]) -> Layout:
+    """Return the layout with the statements that were too large to be kept as they passed."""
+    large = {
+        layer.digest: b"".join(held[layer.digest])
+        for manifest in layout.manifests.values()
+        for layer in manifest.layers()
+        if layer.media_type == IN_TOTO and layer.digest in held
+    }
+    return replace(layout, blobs={**layout.blobs, **large})

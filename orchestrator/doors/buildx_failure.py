@@ -76,18 +76,13 @@ _NO_BUILDER = (
     ),
 )
 
-_NETWORK = (
-    r"connection refused|connection reset|no such host|i/o timeout|TLS handshake timeout|"
-    r"network is unreachable|no route to host|deadline exceeded|\bEOF\b"
-)
-
 _DISK_FULL = _rule(
-    r"no space left on device|disk quota exceeded",
+    r"no space left on device",
     FailureCause.DISK_FULL,
     "the engine's disk is full: `docker buildx prune` and `docker image prune` free some",
 )
 
-#: What a command wrote before it failed. The first that fits decides; the last fits always.
+#: What a command wrote before it failed. The first that fits decides.
 _COMMAND_RULES = (
     _DISK_FULL,
     _rule(
@@ -103,17 +98,16 @@ _COMMAND_RULES = (
         FailureCause.COMMAND,
         "the builder cannot run programs of this platform: `scripts/engine up` registers QEMU",
     ),
-    _rule("", FailureCause.COMMAND),
 )
+_COMMAND = _rule("", FailureCause.COMMAND)
 
-#: What buildx says of everything else. The first that fits decides; the last fits always.
+#: What buildx says of everything else. The first that fits decides.
 _RULES = (
     _DISK_FULL,
     _rule(
-        r"dockerfile parse error|target stage .* could not be found|"
-        r"failed to (?:read|parse) dockerfile|dockerfile .*cannot be empty|"
-        r"file with no instructions|base name .* should not be blank|invalid reference format|"
-        r"circular dependency|no build stage|is not allowed|failed to process",
+        r"dockerfile parse error|target stage .* could not be found|failed to read dockerfile|"
+        r"the Dockerfile cannot be empty|file with no instructions|should not be blank|"
+        r"circular dependency|no build stage in current|invalid stage index|is not allowed",
         FailureCause.DOCKERFILE,
     ),
     _rule(
@@ -122,17 +116,17 @@ _RULES = (
         "declare it under `secrets:` and name it in the image's `secrets:`",
     ),
     _rule(
-        r'"[^"]*": not found|lstat .*: no such file|failed to calculate checksum',
+        r'"[^"]*": not found',
         FailureCause.MISSING_FILE,
         "is the file in the context, and does .dockerignore let it through?",
     ),
     _rule(
-        r"\b401\b|\b403\b|unauthorized|authorization failed|access denied|authentication required",
+        r"unexpected status.*: 40[13]\b|pull access denied",
         FailureCause.ACCESS,
         "`docker login` on the registry, with an account that may pull",
     ),
     _rule(
-        r"x509|certificate|server gave HTTP response to HTTPS client",
+        r"x509: |server gave HTTP response to HTTPS client",
         FailureCause.REGISTRY,
         "the engine does not trust the registry: see its `insecure-registries` and certificates",
     ),
@@ -143,40 +137,47 @@ _RULES = (
         transient=True,
     ),
     _rule(
-        r"unexpected status.*\b(?:429|5\d\d)\b|too many requests",
-        FailureCause.REGISTRY,
-        "the registry is overloaded or limits requests",
-        transient=True,
-    ),
-    _rule(
-        rf"failed to do request|failed to (?:resolve|fetch|copy|push|authorize).*(?:{_NETWORK})",
-        FailureCause.REGISTRY,
-        "does the builder reach the registry?",
-        transient=True,
-    ),
-    _rule(
-        r"failed to resolve source metadata.*not found|no match for platform|manifest unknown",
+        r"failed to resolve source metadata.*: not found$",
         FailureCause.PARENT_MISSING,
         "the parent is not there, or lacks the platform: was it deleted since the plan?",
     ),
     _rule(
-        r"context cancell?ed|code = (?:unavailable|canceled|internal)|closing transport|"
-        + _NETWORK,
+        r"unexpected status.*: (?!429|5\d\d)\d+",
+        FailureCause.REGISTRY,
+        "what answers there may be no registry",
+    ),
+    _rule(
+        r"failed to do request|unexpected status",
+        FailureCause.REGISTRY,
+        "does the builder reach the registry, and is that overloaded?",
+        transient=True,
+    ),
+    _rule(
+        r"failed to load cache key: Get ",
+        FailureCause.COMMAND,
+        "something elsewhere that the instruction needs did not answer",
+        transient=True,
+    ),
+    _rule(
+        r"context canceled|code = Unavailable|closing transport",
         FailureCause.BUILDER,
         "the builder stopped answering; is the engine still running?",
         transient=True,
     ),
-    _rule("", FailureCause.UNKNOWN),
 )
+#: An excerpt of the Dockerfile, and no step that failed: the instruction is wrong in itself.
+_WRONG_INSTRUCTION = _rule("", FailureCause.DOCKERFILE)
+_UNKNOWN = _rule("", FailureCause.UNKNOWN)
 
 _ERROR = re.compile(r"^ERROR: (?:failed to build: )?(?:failed to solve: )?")
 _EXCERPT = re.compile(r"^(?!ERROR: )\S.*:(\d+)$")
 _MARKED = re.compile(r"^ *\d+ \| >>> (.*)$")
 _PARSE_LINE = re.compile(r"dockerfile parse error on line (\d+): ")
 _WRAPPERS = re.compile(
-    r"failed to (?:compute cache key|calculate checksum of ref \S+|resolve source metadata for \S+): "
+    r"failed to (?:compute cache key|calculate checksum of ref \S+|"
+    r"resolve source metadata for \S+): "
 )
-_EXIT_CODE = re.compile(r"did not complete successfully: (exit code: \d+)")
+_EXIT_CODE = re.compile(r"did not complete successfully: (.*)")
 
 
 def failure_of(said: Said, dockerfile: str) -> BuildFailed | BuilderUnavailable:
@@ -198,8 +199,7 @@ def failure_of(said: Said, dockerfile: str) -> BuildFailed | BuilderUnavailable:
             transient=True,
             log_tail=said.tail,
         )
-    rules, text = (_COMMAND_RULES, "\n".join(said.tail)) if is_command else (_RULES, message)
-    rule = next(rule for rule in rules if rule.words.search(text))
+    rule = _command_rule(said) if is_command else _build_rule(said, message)
     return BuildFailed(
         _what(said, message, dockerfile),
         cause=rule.cause,
@@ -207,6 +207,17 @@ def failure_of(said: Said, dockerfile: str) -> BuildFailed | BuilderUnavailable:
         log_tail=said.tail,
         hint=rule.hint,
     )
+
+
+def _command_rule(said: Said) -> _Rule:
+    text = "\n".join(said.tail)
+    return next((rule for rule in _COMMAND_RULES if rule.words.search(text)), _COMMAND)
+
+
+def _build_rule(said: Said, message: str) -> _Rule:
+    line, _ = _place(said.lines)
+    otherwise = _WRONG_INSTRUCTION if line and not said.step else _UNKNOWN
+    return next((rule for rule in _RULES if rule.words.search(message)), otherwise)
 
 
 def _message(said: Said) -> str:

@@ -30,8 +30,7 @@ def event_line(event: Event, style: Style) -> str | None:
     if isinstance(event, StepStarted):
         return _line([(event.image, style.bold), (": started", style.dim)], style)
     if isinstance(event, StepRetried):
-        what = event.result.failure.what if event.result.failure else "failed"
-        said = f": {what}; trying again"
+        said = f": trying again: {_what(event.result)}"
         return _line([(event.result.image, style.bold), (said, style.warn)], style)
     if isinstance(event, StepFinished):
         return _line(_finished(event.result, style), style)
@@ -86,8 +85,13 @@ def _outcome(result: StepResult) -> tuple[str, str]:
     if outcome is Outcome.CANCELLED:
         return "cancelled", ""
     after = f" after {took}" if result.duration_s else ""
+    return "FAILED", f"{after}: {_what(result)}"
+
+
+def _what(result: StepResult) -> str:
+    """Return why a step failed, without the image's name: the line begins with that."""
     what = result.failure.what if result.failure else "no reason known"
-    return "FAILED", f"{after}: {what.removeprefix(f'{result.image}: ')}"
+    return what.removeprefix(f"{result.image}: ")
 
 
 def _moved(move: JournalledMove, style: Style) -> list[Piece]:

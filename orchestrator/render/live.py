@@ -16,7 +16,14 @@ from rich.console import Console
 from rich.live import Live as RichLive
 from rich.text import Text
 
-from orchestrator.model.event import Event, RunStarted, StepFinished, StepProgress, StepStarted
+from orchestrator.model.event import (
+    Event,
+    RunStarted,
+    StepFinished,
+    StepProgress,
+    StepRetried,
+    StepStarted,
+)
 from orchestrator.model.run import Outcome
 from orchestrator.render.cells import cell_width, cut, pad
 from orchestrator.render.lines import event_line
@@ -61,11 +68,7 @@ class Live:
             file=stream,
             force_terminal=True,
             color_system="standard" if style.color else None,
-            no_color=not style.color,
             width=None if stream.isatty() else style.columns,
-            highlight=False,
-            markup=False,
-            emoji=False,
             legacy_windows=False,
             _environ={},
         )
@@ -111,6 +114,9 @@ class Live:
             running = self._running[event.image]
             running.doing = event.doing
             running.count = f"{event.done}/{event.total}" if event.total else ""
+        elif isinstance(event, StepRetried) and event.result.image in self._running:
+            running = self._running[event.result.image]
+            running.doing, running.count = "waiting before another try", ""
         elif isinstance(event, StepFinished):
             self._running.pop(event.result.image, None)
             self._finished += 1

@@ -125,10 +125,7 @@ def _visits(
     """Return the children to list, the first one last; what is idle shares one line at the end."""
     listed = [child for child in children[parent] if unfold or child in busy]
     idle = [] if unfold else [child for child in children[parent] if child not in busy]
-    shown = [(image, False) for image in listed]
-    if idle:
-        alone = len(idle) == 1 and not children[idle[0]]
-        shown.append((idle[0], not alone))
+    shown = [(image, False) for image in listed] + [(image, True) for image in idle[:1]]
     return [
         _Visit(image=image, fold=fold, base=base, root=parent is None, last=n == len(shown) - 1)
         for n, (image, fold) in enumerate(shown)
@@ -141,11 +138,7 @@ def _drawn(visit: _Visit, ink: _Ink) -> tuple[str, str]:
         return "", ""
     base = visit.base
     if len(base) + _UNIT > ink.widest:
-        base = (
-            ink.more + base[2 * _UNIT :] if base.startswith(ink.more) else ink.more + base[_UNIT:]
-        )
-    if len(base) + _UNIT > ink.widest:
-        base = base[: ink.widest - _UNIT]
+        base = ink.more + base[2 * _UNIT - ink.widest :]
     return base + (ink.end if visit.last else ink.fork), base + (
         " " * _UNIT if visit.last else ink.pipe
     )

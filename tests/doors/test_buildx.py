@@ -1,9 +1,8 @@
-"""The real builder: with a stand-in for the docker client, then on a real engine."""
+"""The real builder with a stand-in for the docker client; an engine is in another file."""
 
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,45 +17,12 @@ from orchestrator.model.event import StepProgress
 from orchestrator.model.hierarchy import Secret
 from orchestrator.model.run import FailureCause
 from tests.doors.build_requests import make_request, run_build
+from tests.doors.stand_in import Client
 
 SECRETS = (Secret(name="pip", env="PIP_URL"), Secret(name="key", file="key.txt"))
 RUNNING = (
     '{"vertexes": [{"digest": "a", "name": "[1/2] RUN a", "started": "2026-01-01T00:00:00Z"}]}'
 )
-
-
-class Client:
-    """A stand-in for docker: a Python program that a test writes.
-
-    It finds its arguments after ``buildx`` in ``arguments``, and ``copy()`` sends its standard
-    input to its standard output.
-    """
-
-    def __init__(self, where: Path) -> None:
-        self.where = where
-        self.log = where / "logs" / "app.log"
-        self.environment = {"PATH": os.environ["PATH"], "PIP_URL": "hunter2", "HOME": str(where)}
-
-    def builder(self, program: str) -> Buildx:
-        """Return a builder whose client is this program."""
-        file = self.where / "client.py"
-        file.write_text(
-            "import os, shutil, signal, sys, time\n"
-            "arguments = sys.argv[2:]\n"
-            "def copy(): shutil.copyfileobj(sys.stdin.buffer, sys.stdout.buffer)\n"
-            "def say(text): print(text, file=sys.stderr, flush=True)\n"
-            "open('pid', 'w').write(str(os.getpid()))\n" + program
-        )
-        docker = (sys.executable, str(file))
-        return Buildx(self.environment, docker, directory=str(self.where))
-
-    def is_gone(self) -> bool:
-        """Say whether the program ended, or was stopped before its first line."""
-        try:
-            os.kill(int((self.where / "pid").read_text()), 0)
-        except (FileNotFoundError, ProcessLookupError):
-            return True
-        return False
 
 
 @pytest.fixture
@@ -359,7 +325,8 @@ def test_progress_is_told_when_it_changes(client: Client) -> None:
 def test_error_of_whoever_watches_stops_the_build(client: Client) -> None:
     """It is raised, and the client is not left blocked on a pipe that nobody reads."""
     builder = client.builder(
-        "def stop(*_):\n    say('x' * (4 << 20))\n    open('stopped', 'w')\n    sys.exit(1)\n"
+        "def stop(*_):\n    os.write(2, b'x' * (4 << 20))\n"
+        "    open('stopped', 'w')\n    sys.exit(1)\n"
         f"signal.signal(signal.SIGTERM, stop)\nsay({RUNNING!r})\ntime.sleep(60)\n"
     )
 

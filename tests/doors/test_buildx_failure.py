@@ -15,21 +15,28 @@ from orchestrator.model.run import FailureCause
 PARENT = "localhost:5000/gold/base@sha256:" + "0" * 64
 HUB = "registry-1.docker.io"
 HEAD = 'failed to do request: Head "https://localhost:5999/v2/gold/base/manifests/x"'
+CHECKSUM = "failed to compute cache key: failed to calculate checksum of ref y9e::ylr:"
 METADATA = "failed to resolve source metadata for"
 
+STATUS = f"{METADATA} x: unexpected status from HEAD request to http://x/v2/a/manifests/1: "
+
+#: Message, cause, whether trying again may help.
 CASES = [
-    (
-        "dockerfile parse error on line 2: unknown instruction: COPPY (did you mean COPY?)",
-        FailureCause.DOCKERFILE,
-        False,
-    ),
-    ("dockerfile parse error on line 3: unknown flag: --foo", FailureCause.DOCKERFILE, False),
-    ('target stage "nope" could not be found', FailureCause.DOCKERFILE, False),
-    ("failed to load LLB: network.host is not allowed", FailureCause.DOCKERFILE, False),
-    (
-        "failed to read dockerfile: open nope: no such file or directory",
-        FailureCause.DOCKERFILE,
-        False,
+    *(
+        (message, FailureCause.DOCKERFILE, False)
+        for message in (
+            "dockerfile parse error on line 2: unknown instruction: COPPY (did you mean COPY?)",
+            "dockerfile parse error on line 3: unknown flag: --foo",
+            'target stage "nope" could not be found',
+            "failed to load LLB: network.host is not allowed",
+            "failed to read dockerfile: open nope: no such file or directory",
+            "the Dockerfile cannot be empty",
+            "file with no instructions",
+            "base name ($NOPE) should not be blank",
+            "circular dependency detected on stage: a",
+            "no build stage in current context",
+            "invalid stage index 7",
+        )
     ),
     (
         'process "/bin/sh -c exit 7" did not complete successfully: exit code: 7',
@@ -37,23 +44,14 @@ CASES = [
         False,
     ),
     (
-        (
-            "failed to compute cache key: failed to calculate checksum of ref y9e::ylr: "
-            '"/nothere": not found'
-        ),
-        FailureCause.MISSING_FILE,
-        False,
+        'failed to load cache key: Get "https://x/y": dial tcp 192.0.2.1:443: connect: refused',
+        FailureCause.COMMAND,
+        True,
     ),
+    (f'{CHECKSUM} "/nothere": not found', FailureCause.MISSING_FILE, False),
     ("secret pip: not found", FailureCause.MISSING_SECRET, False),
     (f"{METADATA} {PARENT}: {PARENT}: not found", FailureCause.PARENT_MISSING, False),
-    (
-        (
-            f"localhost:5000/gold/base:nope: {METADATA} localhost:5000/gold/base:nope: "
-            "localhost:5000/gold/base:nope: not found"
-        ),
-        FailureCause.PARENT_MISSING,
-        False,
-    ),
+    (f"gold/base:1: {METADATA} x/gold/base:1: x: not found", FailureCause.PARENT_MISSING, False),
     (
         f"{METADATA} localhost:5000/gold/base:1: no match for platform in manifest: not found",
         FailureCause.PARENT_MISSING,
@@ -66,21 +64,17 @@ CASES = [
     ),
     (
         (
-            f"debian:bookworm: {METADATA} docker.io/library/debian:bookworm: failed to do request: "
-            f'Head "https://{HUB}/v2/library/debian/manifests/bookworm": dial tcp: lookup {HUB} on '
+            f"debian:12: {METADATA} docker.io/library/debian:12: {HEAD}: dial tcp: lookup {HUB} on "
             "192.0.2.53:53: no such host"
         ),
         FailureCause.REGISTRY,
         True,
     ),
-    (
-        (
-            f"{METADATA} x: unexpected status from HEAD request to https://x/v2/a/manifests/1: "
-            "503 Service Unavailable"
-        ),
-        FailureCause.REGISTRY,
-        True,
-    ),
+    (f"{METADATA} x: {HEAD}: EOF", FailureCause.REGISTRY, True),
+    (f"{STATUS}429 Too Many Requests", FailureCause.REGISTRY, True),
+    (f"{STATUS}500 Internal Server Error", FailureCause.REGISTRY, True),
+    (f"{STATUS}503 Service Unavailable", FailureCause.REGISTRY, True),
+    (f"{STATUS}400 Bad Request", FailureCause.REGISTRY, False),
     (
         (
             f"{METADATA} x: {HEAD}: tls: failed to verify certificate: x509: certificate signed by "
@@ -90,13 +84,12 @@ CASES = [
         False,
     ),
     (
-        (
-            f"{METADATA} x: unexpected status from HEAD request to https://x/v2/a/manifests/1: "
-            "401 Unauthorized"
-        ),
-        FailureCause.ACCESS,
+        f"{METADATA} x: {HEAD}: http: server gave HTTP response to HTTPS client",
+        FailureCause.REGISTRY,
         False,
     ),
+    (f"{STATUS}401 Unauthorized", FailureCause.ACCESS, False),
+    (f"{STATUS}403 Forbidden", FailureCause.ACCESS, False),
     (
         (
             f"{METADATA} x: pull access denied, repository does not exist or may require "
@@ -116,6 +109,7 @@ CASES = [
         FailureCause.BUILDER,
         True,
     ),
+    ('closing transport due to: connection error: desc = "EOF"', FailureCause.BUILDER, True),
     ("something nobody has seen before", FailureCause.UNKNOWN, False),
 ]
 
@@ -181,6 +175,21 @@ def test_message_means_a_cause(
             ),
             "does not let this user in",
             "group `docker`",
+        ),
+        (
+            ('error during connect: Get "https://192.0.2.1/_ping": dial tcp: i/o timeout',),
+            "does not answer",
+            "DOCKER_HOST",
+        ),
+        (
+            ("ERROR: failed to connect to the docker API at unix:///x; is it there?",),
+            "does not answer",
+            "DOCKER_HOST",
+        ),
+        (
+            ("ERROR: multiple platforms feature is currently not supported for docker driver.",),
+            "cannot build this way",
+            "containerd image store",
         ),
         (('ERROR: no builder "nosuch" found',), "no such builder", "docker buildx ls"),
         (
@@ -296,6 +305,10 @@ def test_long_instruction_is_shortened() -> None:
         ("Temporary failure resolving 'deb.debian.org'", FailureCause.COMMAND, True),
         ("curl: (6) Could not resolve host: example.com", FailureCause.COMMAND, True),
         ("E: Failed to fetch x  503  Service Unavailable", FailureCause.COMMAND, True),
+        ("curl: (28) Failed to connect: Connection timed out", FailureCause.COMMAND, True),
+        ("read: Connection reset by peer", FailureCause.COMMAND, True),
+        ("net/http: TLS handshake timeout", FailureCause.COMMAND, True),
+        ("error: 502 Bad Gateway", FailureCause.COMMAND, True),
         ("E: Failed to fetch x  Hash Sum mismatch", FailureCause.COMMAND, True),
         ("exec /bin/sh: exec format error", FailureCause.COMMAND, False),
         ("make: *** [all] Error 2", FailureCause.COMMAND, False),
@@ -330,6 +343,22 @@ def test_syntax_line_that_needs_docker_hub_is_explained() -> None:
     )
     assert error.cause is FailureCause.REGISTRY
     assert "# syntax=" in error.hint
+
+
+@pytest.mark.parametrize("message", ["ENV must have two arguments", 'unsupported mount type "foo"'])
+def test_instruction_that_is_wrong_in_itself(message: str) -> None:
+    """BuildKit has many words for it; that it shows the line and no step failed says enough."""
+    lines = ("Dockerfile:2", "   2 | >>> ENV x", f"ERROR: failed to solve: {message}")
+    assert failed(*lines).cause is FailureCause.DOCKERFILE
+    assert failed(*lines, step="[2/2] ENV x").cause is FailureCause.UNKNOWN
+
+
+def test_command_that_never_ran_says_why() -> None:
+    """Where there is no exit code the rest of the message is the reason."""
+    error = failed(
+        'ERROR: failed to solve: process "true" did not complete successfully: open /x: no file'
+    )
+    assert error.what == "app/Dockerfile: open /x: no file"
 
 
 def test_client_that_was_killed_is_no_broken_dockerfile() -> None:

@@ -16,6 +16,7 @@ from orchestrator.model.event import (
     RunFinished,
     RunStarted,
     StepFinished,
+    StepRetried,
     StepStarted,
     TagsMoved,
 )
@@ -270,6 +271,7 @@ def test_lines(
         RunStarted(run=run, plan=drawn[0]),
         StepStarted(image=text, at=text),
         StepFinished(result=result),
+        StepRetried(result=result),
         TagsMoved(move=move),
         Notice(text=text),
     ):

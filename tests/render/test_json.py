@@ -51,6 +51,7 @@ def test_events(golden: Golden) -> None:
         "run.started",
         "step.started",
         "step.progress",
+        "step.retried",
         "step.finished",
         "tag.moved",
         "notice",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from orchestrator.model.event import (
@@ -10,6 +12,7 @@ from orchestrator.model.event import (
     RunStarted,
     StepFinished,
     StepProgress,
+    StepRetried,
     StepStarted,
     TagsMoved,
 )
@@ -26,6 +29,7 @@ def events() -> list[Event]:
         RunStarted(run=RUN, plan=WORLDS["two-changed"]().plan()),
         StepStarted(image="base", at="2026-11-22T05:47:00Z"),
         StepProgress(image="base", doing="[linux/arm64 2/3] RUN apt-get update", done=2, total=9),
+        StepRetried(result=failed.results[2]),
         *(StepFinished(result=result) for result in failed.results),
         *(StepFinished(result=result) for result in FINISHED["interrupted"]().results[1:2]),
         Notice(text="hello: registry answered 503; trying again"),
@@ -55,3 +59,12 @@ def test_progress_and_the_end_are_no_lines() -> None:
     style = Style(color=False, width=0)
     assert event_line(StepProgress(image="base", doing="push"), style) is None
     assert event_line(FINISHED["failed"](), style) is None
+
+
+def test_a_message_that_names_its_image_is_not_named_twice() -> None:
+    """`hello: FAILED: hello: …` reads like a fault of the program."""
+    result = FINISHED["failed"]().results[2]
+    assert result.failure is not None
+    failure = replace(result.failure, what="gunicorn: the build gave no linux/arm64")
+    line = event_line(StepFinished(result=replace(result, failure=failure)), Style(False, 0))
+    assert line == "gunicorn: FAILED after 8.2 s: the build gave no linux/arm64"

@@ -8,10 +8,18 @@ import pty
 import re
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
-from orchestrator.model.event import Notice, RunStarted, StepFinished, StepProgress, StepStarted
+from orchestrator.model.event import (
+    Notice,
+    RunStarted,
+    StepFinished,
+    StepProgress,
+    StepRetried,
+    StepStarted,
+)
 from orchestrator.render.live import Live
 from orchestrator.render.style import Style
 from tests.render.runs import FINISHED, RUN
@@ -45,6 +53,8 @@ def test_a_line_per_running_build_and_a_bar() -> None:
     clock.now_s = 1.0
     live.show(StepStarted(image="python", at=""))
     doing = "[linux/arm64 2/3] RUN apt-get update && apt-get install -y everything"
+    live.show(StepRetried(result=replace(FINISHED["failed"]().results[2], image="base")))
+    assert "base    waiting before another try" in frame(live)[0]
     live.show(StepProgress(image="base", doing=doing, done=2, total=7))
     clock.now_s = 68.0
     live.show(StepFinished(result=FINISHED["failed"]().results[2]))
@@ -53,6 +63,8 @@ def test_a_line_per_running_build_and_a_bar() -> None:
         " python  starting                                     1:07",
     ]
     assert frame(live)[2] == "━" * 4 + "─" * 35 + " 1/8, 1 failed, 1:08"
+    live.show(StepFinished(result=FINISHED["failed"]().results[0]))
+    assert "base" not in "".join(frame(live))
 
 
 def test_ascii() -> None:

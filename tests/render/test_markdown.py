@@ -62,7 +62,7 @@ def test_escaped_text_reads_as_it_was(text: str) -> None:
         "table_close", "text_special",
     }  # fmt: skip
     cells = [t.content for t in tokens if t.type == "inline"]
-    assert len(cells) == 4
+    assert (cells[:2], len(cells), cells[3]) == (["a", "b"], 4, "end")
     around = parsed(f"x{escaped(text)}x")
     read = "".join(t.content for t in around if t.type in ("text", "text_special"))
     shown = terminal_text(text)

@@ -64,6 +64,12 @@ def test_colors_only_where_they_are_wanted() -> None:
         assert getattr(plain, paint)("x") == "x"
 
 
+def test_widths() -> None:
+    """Wide characters take two columns, marks none; what is ambiguous takes one."""
+    texts = ("abc", "名前", "e\u0301", "…→│", "\uff46", "")
+    assert [cell_width(text) for text in texts] == [3, 4, 1, 3, 2, 0]
+
+
 def test_no_limit() -> None:
     """Width 0, for pipes and files, wraps and cuts nothing."""
     style = Style(color=False, width=0)

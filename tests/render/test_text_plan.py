@@ -117,6 +117,55 @@ def test_many_kept_images_share_a_line() -> None:
     assert len(lines) < 15
 
 
+def test_a_deep_tree_shows_its_nearest_levels() -> None:
+    """Levels that there is no room for are an ellipsis; what an image stands on is still seen."""
+    decisions, parents = many("deep")
+    plan = replace(WORLDS["cold"]().plan(), decisions=decisions[:40], steps=())
+    lines = plan_text(plan, parents, Style(color=False, width=80), verbose=True).splitlines()
+    drawn = {line.split("  never")[0].rstrip() for line in lines}
+    assert "+ " + " " * 15 + "└─ image-6" in drawn
+    assert "+ …" + " " * 14 + "└─ image-7" in drawn
+    assert "+ …" + " " * 14 + "└─ image-39" in drawn
+
+
+def test_the_tags_of_many_steps_are_left_out() -> None:
+    """A cascade over hundreds of images fits on a screen; --verbose shows the tags."""
+    world = WORLDS["cold"]()
+    plan = world.plan()
+    more = tuple(replace(plan.steps[0], image=f"i{n}") for n in range(30))
+    plan = replace(plan, steps=plan.steps + more)
+    style = Style(color=False, width=80)
+    shown = plan_text(plan, world.parents(), style)
+    assert "Tags are shown by --verbose." in shown
+    assert "tag 12-" not in shown
+    assert "tag 12-" in plan_text(plan, world.parents(), style, verbose=True)
+
+
+def test_a_tag_of_ours_is_not_shown() -> None:
+    """Where the file names no floating tags, what marks the current digest is our own affair."""
+    world = WORLDS["cold"]()
+    world.hierarchy = replace(
+        world.hierarchy,
+        images={n: replace(i, floating=()) for n, i in world.hierarchy.images.items()},
+    )
+    shown = plan_text(world.plan(), world.parents(), Style(color=False, width=80))
+    assert "tag 12-20261122-" in shown
+    assert "moves" not in shown
+
+
+def test_a_long_name_without_reasons_fits() -> None:
+    """A kept image's name is wrapped inside the tree when it is wider than the terminal."""
+    world = WORLDS["leaf-changed"]()
+    plan = world.plan()
+    long = "n" * 100
+    kept = replace(plan.decisions[0], image=long)
+    plan = replace(plan, decisions=(kept, *plan.decisions[1:]))
+    parents = {**world.parents(), "python": (long,), "web": (long,)}
+    lines = plan_text(plan, parents, Style(color=False, width=40)).splitlines()
+    assert max(map(cell_width, lines)) == 40
+    assert "".join(line.strip("=~ │├─└") for line in lines).count("n" * 100) == 1
+
+
 def test_an_unknown_parent_makes_a_root() -> None:
     """A plan that was saved by somebody else is drawn, whatever the parents are said to be."""
     world = WORLDS["cold"]()

@@ -58,6 +58,15 @@ def test_many_failures_are_cut_short() -> None:
     assert sum("Unable to locate" in line for line in lines) == 8
 
 
+def test_many_tags_are_counted() -> None:
+    """The tags of hundreds of images do not scroll the failures away."""
+    event = FINISHED["succeeded"]()
+    moves = tuple(replace(event.moves[0], repository=f"r/{n}") for n in range(100))
+    lines = finished_text(replace(event, moves=moves), PLAIN).splitlines()
+    assert "  and of 76 more repositories" in lines
+    assert lines[-1].endswith("100 tags moved.")
+
+
 def test_a_message_that_names_its_image_is_not_named_twice() -> None:
     """`hello: hello: …` reads like a fault of the program."""
     failed = FINISHED["failed"]()
