@@ -297,7 +297,8 @@ def _result(
         was=step.current or "",
         immutable=immutable,
         manifests=index.platforms(),
-        size_bytes=built.uploaded.size_bytes,
+        size_bytes=sum(built.uploaded.platform_bytes.values()),
+        platform_bytes=built.uploaded.platform_bytes,
         started_at=rfc3339(built.started_s),
         duration_s=built.duration_s,
     )

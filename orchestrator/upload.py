@@ -42,12 +42,12 @@ class Uploaded:
     Attributes:
         entries: for the index: one per platform, then the attestations.
         configs: platform → image configuration.
-        size_bytes: compressed size of the layers over all platforms.
+        platform_bytes: platform → compressed size of its layers.
     """
 
     entries: tuple[Descriptor, ...]
     configs: Mapping[str, bytes]
-    size_bytes: int
+    platform_bytes: Mapping[str, int]
 
 
 def upload_layout(
@@ -113,7 +113,9 @@ def upload_layout(
     return Uploaded(
         entries=layout.entries,
         configs={p: layout.blobs[m.config_digest()] for p, m in platforms.items()},
-        size_bytes=sum(layer.size_bytes for m in platforms.values() for layer in m.layers()),
+        platform_bytes={
+            p: sum(layer.size_bytes for layer in m.layers()) for p, m in platforms.items()
+        },
     )
 
 

@@ -114,8 +114,12 @@ class SqliteHistory:
                 ),
             )
             connection.executemany(
-                "INSERT INTO step_platforms (run, seq, platform, digest) VALUES (?, ?, ?, ?)",
-                [(run_id, seq, *item) for item in result.manifests.items()],
+                "INSERT INTO step_platforms (run, seq, platform, digest, size_bytes) "
+                "VALUES (?, ?, ?, ?, ?)",
+                [
+                    (run_id, seq, platform, digest, result.platform_bytes.get(platform, 0))
+                    for platform, digest in result.manifests.items()
+                ],
             )
 
     def claim(self, repository: str, key: str, digest: str, run_id: str) -> str:
@@ -194,12 +198,17 @@ class SqliteHistory:
     def results(self, run_id: str) -> tuple[StepResult, ...]:
         """Return a run's step results, in the order they ended; every try is one."""
         manifests: dict[int, dict[str, str]] = {}
-        for seq, platform, digest in self._read(
-            tuple, "SELECT seq, platform, digest FROM step_platforms WHERE run = ?", (run_id,)
+        sizes: dict[int, dict[str, int]] = {}
+        for seq, platform, digest, size_bytes in self._read(
+            tuple,
+            "SELECT seq, platform, digest, size_bytes FROM step_platforms WHERE run = ?",
+            (run_id,),
         ):
             manifests.setdefault(seq, {})[platform] = digest
+            if size_bytes:
+                sizes.setdefault(seq, {})[platform] = size_bytes
         return self._read(
-            lambda row: _result(row, manifests.get(row["seq"], {})),
+            lambda row: _result(row, manifests.get(row["seq"], {}), sizes.get(row["seq"], {})),
             "SELECT * FROM steps WHERE run = ? ORDER BY seq",
             (run_id,),
         )
@@ -278,7 +287,9 @@ def _move(row: sqlite3.Row) -> JournalledMove:
     )
 
 
-def _result(row: sqlite3.Row, manifests: Mapping[str, str]) -> StepResult:
+def _result(
+    row: sqlite3.Row, manifests: Mapping[str, str], platform_bytes: Mapping[str, int]
+) -> StepResult:
     return StepResult(
         image=row["image"],
         outcome=Outcome(row["outcome"]),
@@ -288,6 +299,7 @@ def _result(row: sqlite3.Row, manifests: Mapping[str, str]) -> StepResult:
         immutable=row["immutable_tag"],
         manifests=manifests,
         size_bytes=row["size_bytes"],
+        platform_bytes=platform_bytes,
         started_at=row["started_at"],
         duration_s=row["duration_s"],
         blocked_by=row["blocked_by"],

@@ -77,6 +77,7 @@ class StepResult:
         immutable: the tag that names the digest for ever; empty when there is none.
         manifests: platform → manifest digest.
         size_bytes: compressed size of the layers over all platforms; 0 when nothing was built.
+        platform_bytes: platform → its part of that; empty when nothing was built.
         started_at: RFC 3339 UTC.
         duration_s: seconds, 0 when nothing was done.
         blocked_by: the image that failed, for BLOCKED.
@@ -91,6 +92,7 @@ class StepResult:
     immutable: str = ""
     manifests: Mapping[str, str] = field(default_factory=dict)
     size_bytes: int = 0
+    platform_bytes: Mapping[str, int] = field(default_factory=dict)
     started_at: str = ""
     duration_s: float = 0.0
     blocked_by: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 
@@ -16,12 +17,14 @@ def day(seconds: float) -> str:
 
 
 def seconds_of(text: str) -> int:
-    """Return whole seconds since 1970 UTC of an RFC 3339 time; a fraction is cut off.
+    """Return whole seconds since 1970 UTC of an RFC 3339 time; a fraction is rounded up.
+
+    Up, because the time of a parent is the earliest that its children's layers may get.
 
     Raises:
         ValueError: the text is no such time.
     """
-    return int(datetime.fromisoformat(text).timestamp())
+    return math.ceil(datetime.fromisoformat(text).timestamp())
 
 
 def run_id(seconds: float, suffix: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import TypeVar
 
 from orchestrator.errors import InvalidInput, OrchestrateError, Problem, StalePlan
 from orchestrator.model.event import (
@@ -29,6 +30,7 @@ from orchestrator.render.text_status import state_of
 
 FORMAT = 1
 
+T = TypeVar("T")
 Object = dict[str, object]
 
 
@@ -130,6 +132,7 @@ def _result(result: StepResult) -> Object:
         "immutable": result.immutable,
         "manifests": _sorted(result.manifests),
         "size_bytes": result.size_bytes,
+        "platform_bytes": _sorted(result.platform_bytes),
         "started_at": result.started_at,
         "duration_s": result.duration_s,
         "blocked_by": result.blocked_by,
@@ -137,7 +140,7 @@ def _result(result: StepResult) -> Object:
     }
 
 
-def _sorted(values: Mapping[str, str]) -> dict[str, str]:
+def _sorted(values: Mapping[str, T]) -> dict[str, T]:
     return dict(sorted(values.items()))
 
 

@@ -44,6 +44,7 @@ BUILT = StepResult(
     immutable="12-20261122-aaaaaaaaaaaa",
     manifests={"linux/amd64": "sha256:" + "2" * 64, "linux/arm64": "sha256:" + "3" * 64},
     size_bytes=5_000_000_000,
+    platform_bytes={"linux/amd64": 3_000_000_000, "linux/arm64": 2_000_000_000},
     started_at="2026-11-22T02:46:32Z",
     duration_s=12.5,
 )

@@ -48,6 +48,7 @@ CREATE TABLE step_platforms (
     seq INTEGER NOT NULL,
     platform TEXT NOT NULL,
     digest TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
     PRIMARY KEY (run, seq, platform),
     FOREIGN KEY (run, seq) REFERENCES steps (run, seq)
 ) STRICT;
