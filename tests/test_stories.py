@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator import flow
 from orchestrator.doors.memory.history import MemoryHistory
+from orchestrator.doors.memory.registry import MemoryRegistry
 from orchestrator.errors import BuildFailed, Conflict, StalePlan
 from orchestrator.load_files import load_files
 from orchestrator.model.event import RunFinished, StepFinished, StepStarted
@@ -399,6 +400,37 @@ def test_rollback_can_be_rolled_back(built: World) -> None:
     built.rollback(undone.run.id)
     assert {image: built.tag(image) for image in ALL} == after
     assert built.verdicts() == {}
+
+
+def test_rollback_holds_where_tags_cannot_be_deleted() -> None:
+    """A new version's tag that had to stay is not taken for what is current."""
+    world = World(registry=MemoryRegistry(deletes_tags=False))
+    world.build()
+    good = world.tag("hello")
+    text = world.files.hierarchy_text()
+    world.files.write(
+        "hierarchy.yaml",
+        text.replace(b'context: hello, version: "1"', b'context: hello, version: "2"'),
+    )
+    bad = world.run(world.plan())
+    finished = world.rollback(bad.run.id)
+    assert {move.tag: move.state for move in finished.moves} == {
+        "2": MoveState.LEFT,
+        "stable": MoveState.MOVED,
+    }
+    (decision,) = [d for d in world.plan().decisions if d.image == "hello"]
+    assert decision.current == good
+    assert world.verdicts() == {}
+
+
+def test_plan_is_stale_when_somebody_else_published_the_image(built: World) -> None:
+    """What is current must be what the plan saw."""
+    built.files.write("hello/app.py", b"print('changed')\n")
+    plan = built.plan()
+    for tag in ("1", "stable"):
+        put_image(built.registry, f"localhost:5000/gold/hello:{tag}", "somebody else")
+    with pytest.raises(StalePlan, match="hello was published by somebody else"):
+        flow.verify(plan, built.hierarchy(), built.doors)
 
 
 def test_first_publication_cannot_be_rolled_back(built: World) -> None:
