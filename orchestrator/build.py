@@ -22,7 +22,6 @@ from orchestrator.doors.protocols import (
     Spool,
 )
 from orchestrator.errors import Conflict
-from orchestrator.model import image_config
 from orchestrator.model.event import StepProgress
 from orchestrator.model.fingerprint import (
     build_key,
@@ -32,6 +31,7 @@ from orchestrator.model.fingerprint import (
     short_key,
 )
 from orchestrator.model.hierarchy import Hierarchy, Image
+from orchestrator.model.image_config import content_digest
 from orchestrator.model.manifest import Manifest, compose_index
 from orchestrator.model.observation import Found
 from orchestrator.model.plan import Step
@@ -218,13 +218,9 @@ def _is_unchanged(image: Image, current: Found, built: Built, registry: Registry
     for platform, digest in publication.manifests.items():
         manifest = read_manifest(registry, image.repository, digest)
         before = registry.blob(image.repository, manifest.config_digest())
-        if _content(before) != _content(built.uploaded.configs[platform]):
+        if content_digest(before) != content_digest(built.uploaded.configs[platform]):
             return False
     return True
-
-
-def _content(config: bytes) -> str:
-    return image_config.content_digest(config)
 
 
 def _keep_current(step: Step, image: Image, current: Found, built: Built, site: Site) -> StepResult:
@@ -261,7 +257,7 @@ def _publish(step: Step, image: Image, built: Built, site: Site) -> StepResult:
 
 
 def _compose(step: Step, image: Image, built: Built, site: Site) -> Manifest:
-    final = next((p for p in step.parents if p.final), None)
+    final = step.final_parent()
     publication = Publication(
         hierarchy=site.hierarchy.name,
         image=image.id,

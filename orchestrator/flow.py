@@ -34,7 +34,7 @@ from orchestrator.model.hierarchy import Hierarchy
 from orchestrator.model.names import parse_repository
 from orchestrator.model.observation import Observations
 from orchestrator.model.plan import Plan, Verdict
-from orchestrator.model.run import JournalledMove, MoveState, Run, RunState
+from orchestrator.model.run import JournalledMove, Run, RunState
 from orchestrator.model.status import Explanation, ImageStatus
 from orchestrator.model.time import rfc3339, run_id
 from orchestrator.observe import observe
@@ -274,7 +274,7 @@ def _roll_back(moves: tuple[JournalledMove, ...], run: Run, doors: Doors) -> Ite
     for move in promote(moves, doors.registry, doors.history, run.id):
         settled.append(move)
         yield TagsMoved(move=move)
-    good = all(move.state in (MoveState.MOVED, MoveState.LEFT) for move in settled)
+    good = all(move.state.is_success for move in settled)
     yield RunFinished(
         run=replace(
             run,

@@ -43,7 +43,7 @@ def foundation_of(step: Step, registry: Registry) -> Foundation | None:
     Raises:
         CheckFailed: its manifests are not in the registry any more.
     """
-    parent = next((p for p in step.parents if p.final), None)
+    parent = step.final_parent()
     if parent is None:
         return None
     repository = parse_reference(parent.reference).repository

@@ -258,8 +258,7 @@ def _state(
 ) -> RunState:
     if interrupted:
         return RunState.INTERRUPTED
-    good_moves = (MoveState.MOVED, MoveState.LEFT)
-    good = all(r.outcome.is_success for r in results) and all(m.state in good_moves for m in moves)
+    good = all(r.outcome.is_success for r in results) and all(m.state.is_success for m in moves)
     return RunState.SUCCEEDED if good else RunState.FAILED
 
 

@@ -164,6 +164,10 @@ class Step:
     current: str | None
     digest: str | None = None
 
+    def final_parent(self) -> StepParent | None:
+        """Return the parent whose layers come first; None for FROM scratch."""
+        return next((parent for parent in self.parents if parent.final), None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:

@@ -112,6 +112,11 @@ class MoveState(StrEnum):
     CONFLICT = "conflict"
     FAILED = "failed"
 
+    @property
+    def is_success(self) -> bool:
+        """Whether nothing more could be done for the tag."""
+        return self in (MoveState.MOVED, MoveState.LEFT)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalledMove:
