@@ -133,12 +133,6 @@ class TagConflict(Conflict):
     code = "tag-conflict"
 
 
-class TagMoved(Conflict):
-    """A floating tag is not where the plan saw it: somebody else moved it."""
-
-    code = "tag-moved"
-
-
 class Unavailable(OrchestrateError):
     """Something the command needs does not answer or is not installed (exit 5)."""
 
