@@ -6,16 +6,14 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol, TypeVar
+from typing import Protocol
 
 from orchestrator.model.event import StepProgress
 from orchestrator.model.hierarchy import BuildOptions, Image, Secret
 from orchestrator.model.manifest import Descriptor, Manifest
 from orchestrator.model.names import Repository
-from orchestrator.model.run import JournalledMove, MoveState, Run, RunState, StepResult
+from orchestrator.model.run import JournalledMove, MoveState, Outcome, Run, RunState, StepResult
 from orchestrator.model.source import ImageFiles, Revision, Source
-
-T = TypeVar("T")
 
 
 class Clock(Protocol):
@@ -36,6 +34,17 @@ class Git(Protocol):
 
     def revision(self) -> Revision | None:
         """Return where the tree stands; None outside git or without git or commits."""
+
+    def files_since(self, reference: str, name: str) -> Files:
+        """Return the hierarchy's directory as it was where this branch left another one.
+
+        Args:
+            reference: anything git takes for a commit; the tree is the merge base's.
+            name: the hierarchy file's path as the user would write it.
+
+        Raises:
+            UsageError: there is no such commit, no common ancestor, or no git.
+        """
 
 
 class Context(Protocol):
@@ -64,6 +73,26 @@ class Files(Protocol):
 
     def hierarchy_text(self) -> bytes:
         """Return the hierarchy file's bytes.
+
+        Raises:
+            InvalidInput: it cannot be read, is not a regular file, or is larger than 4 MiB.
+        """
+
+    def matching(self, pattern: str) -> tuple[str, ...]:
+        """Return the files that a pattern names, sorted; never raises.
+
+        Args:
+            pattern: relative to the hierarchy's directory; ``*`` and ``?`` stay inside one name,
+                ``**`` stands for any directories. They leave names alone that start with a dot,
+                and do not enter directories that are symlinks.
+
+        Returns:
+            Paths relative to that directory; also of what is there and no regular file, or
+            cannot be looked into, so that :meth:`text` says so.
+        """
+
+    def text(self, path: str) -> bytes:
+        """Return the bytes of a file that :meth:`matching` named.
 
         Raises:
             InvalidInput: it cannot be read, is not a regular file, or is larger than 4 MiB.
@@ -110,6 +139,13 @@ class Registry(Protocol):
             RegistryUnavailable: also when it is absent: a manifest that names it is damaged.
         """
 
+    def read_blob(self, repository: Repository, digest: str) -> Iterator[bytes]:
+        """Yield a blob of any size in chunks; its digest is verified at the end.
+
+        Raises:
+            RegistryUnavailable: also when it is absent, cut short or damaged.
+        """
+
     def mount_blob(self, repository: Repository, digest: str, source: Repository) -> bool:
         """Take a blob over from another repository of the same registry; False: upload it."""
 
@@ -124,6 +160,12 @@ class Registry(Protocol):
 
     def tags(self, repository: Repository) -> tuple[str, ...]:
         """Return every tag, all pages; empty when the repository is absent."""
+
+    def repositories(self, registry: str) -> tuple[str, ...] | None:
+        """Return every repository below ``HOST[:PORT]/PATH``, sorted, with the registry's name.
+
+        None where the registry keeps no list that we may read; many do not.
+        """
 
     def delete_tag(self, repository: Repository, tag: str) -> bool:
         """Remove a tag; False where the registry cannot."""
@@ -170,34 +212,78 @@ class Builder(Protocol):
         self,
         request: BuildRequest,
         context: Iterable[bytes],
-        receive: Callable[[BinaryIO], T],
+        output: str,
         *,
         log_path: str,
         progress: Callable[[StepProgress], None],
         cancelled: threading.Event,
-    ) -> T:
-        """Run one build and hand its output, an OCI layout as a tar stream, to ``receive``.
+    ) -> None:
+        """Run one build and export its result, an OCI layout, into a directory.
+
+        A blob for which the directory has a file already, whatever is in it, is not exported.
 
         Args:
             request: what to build.
             context: the context's tar.
-            receive: reads the stream to its end in the calling thread; what it raises stops the
-                build and is raised.
+            output: path of the directory, which is there.
             log_path: file for the whole log.
             progress: called from another thread.
             cancelled: when set, the build is stopped on the engine too.
-
-        Returns:
-            What ``receive`` returned.
 
         Raises:
             BuildFailed: the build failed, or was cancelled (cause ``cancelled``).
             BuilderUnavailable: there is no usable docker, buildx or engine.
         """
 
+    def prefetch(self, reference: str, platform: str, builder: str | None = None) -> None:
+        """Let the builder read an image's index before builds ask for it; never raises.
+
+        The platforms of one build ask for a new parent's index at the same moment, and then hold
+        each other up.
+
+        Args:
+            reference: ``REPOSITORY@sha256:…`` of an index.
+            platform: one that it has.
+            builder: as in a request.
+        """
+
+
+class Output(Protocol):
+    """A directory for one build's OCI layout.
+
+    Every method raises :class:`orchestrator.errors.Unavailable` when the disk does not let it.
+
+    Attributes:
+        path: where it is.
+    """
+
+    path: str
+
+    def leave_out(self, digest: str, size_bytes: int) -> None:
+        """Put a file without content in a blob's place, so that the blob is not exported."""
+
+    def index(self) -> bytes | None:
+        """Return the layout's ``index.json``; None if it is not there."""
+
+    def size_bytes(self, digest: str) -> int | None:
+        """Return a blob's size; None if it is not there."""
+
+    def chunks(self, digest: str) -> Iterable[bytes]:
+        """Return a blob's bytes, in chunks that start at the beginning each time."""
+
 
 class Spool(Protocol):
-    """Room on disk for a blob between the builder and the registry."""
+    """Room on disk for what is between the builder and the registry."""
+
+    def output(self, size_bytes: int) -> AbstractContextManager[Output]:
+        """Make an empty directory for a build's result; gone with all that is in it at the end.
+
+        Args:
+            size_bytes: how much room is probably needed; checked at once.
+
+        Raises:
+            Unavailable: there is not enough room.
+        """
 
     def hold(
         self, content: Iterator[bytes], size_bytes: int
@@ -261,5 +347,27 @@ class History(Protocol):
     def results(self, run_id: str) -> tuple[StepResult, ...]:
         """Return a run's step results, in the order they ended."""
 
+    def last_outcomes(self, hierarchy: str) -> Mapping[str, Outcome]:
+        """Return image id → how its last step ended, over all runs of a hierarchy."""
+
+    def repositories(self, hierarchy: str) -> tuple[str, ...]:
+        """Return every repository in which runs of a hierarchy moved a tag, sorted."""
+
     def durations(self) -> Mapping[str, float]:
         """Return image id → seconds its last build took."""
+
+
+class Logs(Protocol):
+    """The logs of builds that ran here. Thread-safe.
+
+    Every method raises :class:`orchestrator.errors.StateUnavailable`.
+    """
+
+    def size_bytes(self, run: str, image: str) -> int | None:
+        """Return how long a log is now; None where there is none.
+
+        It grows while the build runs, and begins anew with another try.
+        """
+
+    def read(self, run: str, image: str, offset: int, most: int) -> bytes:
+        """Return at most so many bytes that stand in a log from a byte on; empty at its end."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 
-from orchestrator.model.hierarchy import Image
+from orchestrator.model.hierarchy import BuildOptions, Image
 from orchestrator.model.source import Source
 
 FORMAT = "k1"
@@ -32,12 +33,15 @@ PARTS = (
 )
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def canonical_json(value: object) -> bytes:
     """Return the one byte string for a JSON value: sorted keys, no spaces, UTF-8.
 
     Source: RFC 8785 for the values used here (strings, integers, booleans, null, lists, objects).
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def sha256(content: bytes) -> str:
@@ -68,36 +72,64 @@ def key_parts(
     Args:
         image: what the hierarchy says.
         source: hashes of its files.
-        parents: subject → effective digest of every parent; None when one is not known yet,
+        parents: identity → effective digest of every parent; None when one is not known yet,
             and then the part is left out.
         epoch: the refresh epoch, empty if there never was a reason for one.
 
     Returns:
         Part name (:data:`PARTS`) → ``sha256:…``.
     """
-    options = image.options
-    values: dict[str, object] = {
-        "image": image.id,
-        "version": image.version,
-        "labels": dict(image.labels),
-        "dockerfile": source.dockerfile,
-        "context": source.context,
-        "target": image.target,
-        "args": dict(image.build_args),
-        "options": {
+    digests = {
+        "image": _digest(image.identity),
+        "version": _common(image.version),
+        "labels": _common_map(image.labels),
+        "dockerfile": _digest(source.dockerfile),
+        "context": _digest(source.context),
+        "target": _common(image.target),
+        "args": _common_map(image.build_args),
+        "options": _options(image.options),
+        "secrets": _common_list(image.secrets),
+        "platforms": _common_list(image.platforms),
+        "epoch": _common(epoch),
+    }
+    if parents is not None:
+        digests["parents"] = _digest(dict(parents))
+    return {part: digests[part] for part in PARTS if part in digests}
+
+
+def _digest(value: object) -> str:
+    return sha256(canonical_json(value))
+
+
+# What most images of a hierarchy have in common is hashed once.
+
+
+@lru_cache(maxsize=4096)
+def _common(text: str | None) -> str:
+    return _digest(text)
+
+
+@lru_cache(maxsize=4096)
+def _common_map(pairs: tuple[tuple[str, str], ...]) -> str:
+    return _digest(dict(pairs))
+
+
+@lru_cache(maxsize=4096)
+def _common_list(names: tuple[str, ...]) -> str:
+    return _digest(sorted(names))
+
+
+@lru_cache(maxsize=4096)
+def _options(options: BuildOptions) -> str:
+    return _digest(
+        {
             "add_hosts": list(options.add_hosts),
             "network": options.network,
             "no_cache_filter": sorted(options.no_cache_filter),
             "shm_size": options.shm_size,
             "ulimits": list(options.ulimits),
-        },
-        "secrets": sorted(image.secrets),
-        "platforms": sorted(image.platforms),
-        "epoch": epoch,
-    }
-    if parents is not None:
-        values["parents"] = dict(parents)
-    return {part: sha256(canonical_json(values[part])) for part in PARTS if part in values}
+        }
+    )
 
 
 def build_key(parts: Mapping[str, str]) -> str:

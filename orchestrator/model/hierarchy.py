@@ -27,6 +27,7 @@ class Parent:
         subject: the image id, or the upstream's name.
         final: the final stage stands on it: its layers come first in the result.
         line: 1-based line of the Dockerfile that names it first.
+        first_name: for an image that was renamed, the id it had first; empty else.
     """
 
     name: str
@@ -34,6 +35,12 @@ class Parent:
     subject: str
     final: bool
     line: int
+    first_name: str = ""
+
+    @property
+    def identity(self) -> str:
+        """The name that build keys and records know it by, which no renaming changes."""
+        return self.first_name or self.subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +86,16 @@ class Image:
         aliases: other repositories under which published Dockerfiles name this image.
         packages: ``apt``, ``apk`` or ``dnf``; None: the nightly run does not look inside.
         reproducible: whether an equal result may be taken for unchanged.
-        line: 1-based line of the hierarchy file that declares it.
+        copies: further repositories that get every digest and every tag of it, in order.
+        formerly: ids it had before, the first one first.
+        former_repositories: where it was published under these ids.
+        variant: sorted (name, value) of the matrix that made it; empty for an image by itself.
+        retired: it is no longer built; what is published stays. Its files may be gone, and then
+            ``context`` and ``dockerfile`` are empty and it has no parents.
+        replaced_by: id of the image to stand on instead; only for a retired one.
+        eol: ``YYYY-MM-DD`` of its last supported day; None where nobody said.
+        file: the file that declares it, as the user would write its path.
+        line: 1-based line of that file.
     """
 
     id: str
@@ -101,7 +117,25 @@ class Image:
     aliases: tuple[Repository, ...] = ()
     packages: str | None = None
     reproducible: bool = True
+    copies: tuple[Repository, ...] = ()
+    formerly: tuple[str, ...] = ()
+    former_repositories: tuple[Repository, ...] = ()
+    variant: tuple[tuple[str, str], ...] = ()
+    retired: bool = False
+    replaced_by: str | None = None
+    eol: str | None = None
+    file: str = ""
     line: int = 0
+
+    @property
+    def identity(self) -> str:
+        """The name that build keys and records know it by, which no renaming changes."""
+        return self.formerly[0] if self.formerly else self.id
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every id it was ever published under, the newest first."""
+        return (self.id, *reversed(self.formerly))
 
     def image_parents(self) -> tuple[str, ...]:
         """Return the ids of the hierarchy's images it stands on, each once, in order."""
@@ -174,12 +208,14 @@ class Subscription:
         team: who.
         images: ids or globs.
         events: event names.
-        line: 1-based line of the hierarchy file.
+        file: the file that declares it, as the user would write its path.
+        line: 1-based line of that file.
     """
 
     team: str
     images: tuple[str, ...]
     events: tuple[str, ...]
+    file: str = ""
     line: int = 0
 
 
@@ -194,6 +230,7 @@ class Hierarchy:
         upstreams: by the name Dockerfiles use.
         secrets: by name.
         builders: at least one.
+        registries: where images are published: the first is built to, the rest get copies.
         subscriptions: in the file's order.
         plain_http: registries (host or host:port) spoken to without TLS beside the loopback ones.
         warnings: one line each, for what is legal and probably not meant.
@@ -205,10 +242,7 @@ class Hierarchy:
     upstreams: Mapping[str, Upstream]
     secrets: Mapping[str, Secret]
     builders: tuple[Builder, ...]
+    registries: tuple[str, ...] = ()
     subscriptions: tuple[Subscription, ...] = ()
     plain_http: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-
-    def children_of(self, image: str) -> tuple[str, ...]:
-        """Return the ids of the images that stand directly on this one."""
-        return tuple(i.id for i in self.images.values() if image in i.image_parents())

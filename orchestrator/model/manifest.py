@@ -74,21 +74,20 @@ class Manifest:
 
     def annotations(self) -> dict[str, str]:
         """Return the annotations of the manifest itself; empty when there are none."""
-        found = self.json().get("annotations")
-        if not isinstance(found, dict):
-            return {}
-        return {str(name): str(value) for name, value in found.items()}
+        return _annotations(self.json())
 
     def entries(self) -> tuple[Descriptor, ...]:
         """Return what an index lists, attestations included; empty for an image manifest."""
-        listed = self.json().get("manifests")
-        if not self.is_index or not isinstance(listed, list):
-            return ()
-        return tuple(descriptor_from(entry) for entry in listed if isinstance(entry, dict))
+        return _entries(self.json()) if self.is_index else ()
 
     def platforms(self) -> dict[str, str]:
         """Return platform → manifest digest of an index, without attestations."""
-        return {entry.platform: entry.digest for entry in self.entries() if entry.platform}
+        return _platforms(self.entries())
+
+    def said(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Return :meth:`annotations` and :meth:`platforms`, in half the time."""
+        value = self.json()
+        return _annotations(value), _platforms(_entries(value) if self.is_index else ())
 
     def config_digest(self) -> str:
         """Return the digest of an image manifest's configuration.
@@ -107,6 +106,24 @@ class Manifest:
         if not isinstance(found, list):
             return ()
         return tuple(descriptor_from(layer) for layer in found if isinstance(layer, dict))
+
+
+def _annotations(value: Mapping[str, object]) -> dict[str, str]:
+    found = value.get("annotations")
+    if not isinstance(found, dict):
+        return {}
+    return {str(name): str(text) for name, text in found.items()}
+
+
+def _entries(value: Mapping[str, object]) -> tuple[Descriptor, ...]:
+    listed = value.get("manifests")
+    if not isinstance(listed, list):
+        return ()
+    return tuple(descriptor_from(entry) for entry in listed if isinstance(entry, dict))
+
+
+def _platforms(entries: tuple[Descriptor, ...]) -> dict[str, str]:
+    return {entry.platform: entry.digest for entry in entries if entry.platform}
 
 
 def descriptor_from(value: Mapping[str, object]) -> Descriptor:

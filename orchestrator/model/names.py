@@ -95,10 +95,22 @@ def parse_repository(text: str) -> Repository:
         registry, path = DOCKER_HUB, text
     if registry in ("index.docker.io", "registry-1.docker.io"):
         registry = DOCKER_HUB
+    _check_path(path)
     if registry == DOCKER_HUB and "/" not in path:
         path = f"library/{path}"
-    _check_path(path)
+        _check_length(path)
     return Repository(registry, path)
+
+
+def mended(text: str) -> str:
+    """Return the reference that a text without one was probably meant to be; empty if none is."""
+    plain = re.sub(r"^[a-z]+://", "", text.lower())
+    plain = re.sub("/{2,}", "/", plain).strip("/")
+    try:
+        parse_reference(plain)
+    except ValueError:
+        return ""
+    return plain
 
 
 def _check_registry(registry: str) -> None:
@@ -114,14 +126,20 @@ def _check_registry(registry: str) -> None:
 def _check_path(path: str) -> None:
     if path != path.lower():
         raise ValueError(f"{path!r} has upper-case letters; repositories are lower case")
-    if len(path) > MAX_PATH:
-        raise ValueError(f"{path[:20]!r}… is longer than {MAX_PATH} characters")
+    _check_length(path)
+    if "" in path.split("/"):
+        raise ValueError(f"{path!r} has an empty part before, between or behind its slashes")
     for part in path.split("/"):
         if not _PATH_PART.match(part):
             raise ValueError(
                 f"{path!r} is not a repository: {part!r} must be lower-case letters and digits, "
                 "separated by '.', '_', '__' or '-'"
             )
+
+
+def _check_length(path: str) -> None:
+    if len(path) > MAX_PATH:
+        raise ValueError(f"{path[:20]!r}… is longer than {MAX_PATH} characters")
 
 
 def is_digest(text: str) -> bool:

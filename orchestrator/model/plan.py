@@ -51,6 +51,18 @@ class Cause(StrEnum):
     TAG_ELSEWHERE = "tag-elsewhere"
     REJECTED = "rejected"
     DIRTY = "dirty"
+    COPY_BEHIND = "copy-behind"
+    COPY_UNKNOWN = "copy-unknown"
+    RENAMED = "renamed"
+    TAKEN_BACK = "taken-back"
+    RETIRED = "retired"
+    PARENT_ENDED = "parent-ended"
+    PARENT_UNUSABLE = "parent-unusable"
+    NOT_SELECTED = "not-selected"
+
+
+#: What is told of an image that is kept, though nothing of it is held back.
+ADVISORY = frozenset((Cause.RENAMED, Cause.RETIRED, Cause.NOT_SELECTED))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +115,7 @@ class StepParent:
         reference: repository (with tag, for an upstream) that the digest belongs to.
         digest: index digest to pin; None while the parent's own step is not done.
         manifests: platform → manifest digest; empty while the digest is None.
+        first_name: for an image that was renamed, the id it had first; empty else.
     """
 
     name: str
@@ -112,6 +125,12 @@ class StepParent:
     reference: str
     digest: str | None
     manifests: Mapping[str, str]
+    first_name: str = ""
+
+    @property
+    def identity(self) -> str:
+        """The name that build keys and records know it by, which no renaming changes."""
+        return self.first_name or self.subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +200,8 @@ class Plan:
         revision: commit with ``-dirty`` if so; empty outside git.
         decisions: one for every image, parents before children.
         steps: parents before children; images that are kept have none.
+        selection: what was asked for, as on the command line (``--exclude`` and ``--since`` with
+            their dashes); empty: everything.
     """
 
     id: str
@@ -190,6 +211,7 @@ class Plan:
     revision: str
     decisions: tuple[Decision, ...]
     steps: tuple[Step, ...]
+    selection: tuple[str, ...] = ()
 
     def summary(self) -> dict[str, int]:
         """Return how many images each verdict has, every verdict named."""

@@ -115,13 +115,13 @@ def read_publication(index: Manifest) -> Publication | None:
 
 
 def _read(index: Manifest) -> Publication:
-    said = index.annotations()
+    said, manifests = index.said()
     parts = {str(k): str(v) for k, v in json.loads(said[f"{NAMESPACE}.parts"]).items()}
     if not set(parts) <= set(PARTS):
         raise ValueError("unknown part")
     return Publication(
         digest=index.digest,
-        manifests=index.platforms(),
+        manifests=manifests,
         hierarchy=said[f"{NAMESPACE}.hierarchy"],
         image=said[f"{NAMESPACE}.image"],
         version=said[f"{_OCI}.version"],

@@ -155,7 +155,7 @@ class Run:
     Attributes:
         id: sortable id.
         hierarchy: its name.
-        command: build, apply or rollback.
+        command: build, apply, rollback or adopt.
         who: user and host.
         trigger: ``manual``, ``ci``, ``schedule``…
         because: what the user said with ``--because``, may be empty.

@@ -63,7 +63,7 @@ class Explanation:
 
     Attributes:
         status: how it stands.
-        parts: every part of the key.
+        parts: every part of the key; none for an image that is retired.
         key: the key it would get; empty while a parent's digest is not known.
         parents: (subject, digest it was built on, digest now); empty strings where unknown.
     """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
@@ -35,3 +36,17 @@ def expand(template: str, values: Mapping[str, str]) -> str:
         ``3.11-20261122-<key>`` is a tag whose key is not known yet.
     """
     return _PLACEHOLDER.sub(lambda found: values.get(found[1], f"<{found[1]}>"), template)
+
+
+@lru_cache(maxsize=4096)
+def expand_each(
+    templates: tuple[str, ...], version: str, labels: tuple[tuple[str, str], ...]
+) -> tuple[str, ...]:
+    """Return the tags that templates give for a version and labels; most images share them."""
+    values = {"version": version, **{f"label.{name}": value for name, value in labels}}
+    return tuple(expand(template, values) for template in templates)
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """Return the template with those placeholders filled in that have a value."""
+    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), template)
