@@ -6,7 +6,7 @@ import random
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.errors import InvalidInput
@@ -114,6 +114,7 @@ def test_a_whole_file_becomes_a_whole_hierarchy() -> None:
                 ),
                 immutable="{version}-{date}-{key}",
                 floating=("{version}", "stable"),
+                file="hierarchy.yaml",
                 line=39,
             ),
             "hello": Image(
@@ -151,6 +152,7 @@ def test_a_whole_file_becomes_a_whole_hierarchy() -> None:
                 aliases=(Repository("quay.io", "acme/hello"),),
                 packages="apt",
                 reproducible=False,
+                file="hierarchy.yaml",
                 line=15,
             ),
         },
@@ -169,9 +171,14 @@ def test_a_whole_file_becomes_a_whole_hierarchy() -> None:
             "key": Secret(name="key", file="/run/key"),
         },
         builders=(Builder(name="remote", slots=4),),
+        registries=("localhost:5000/gold",),
         subscriptions=(
             Subscription(
-                team="payments", images=("base", "h*"), events=("image.published",), line=43
+                team="payments",
+                images=("base", "h*"),
+                events=("image.published",),
+                file="hierarchy.yaml",
+                line=43,
             ),
         ),
         plain_http=("registry.lan:5000",),
@@ -277,6 +284,7 @@ def test_a_registry_from_outside_is_enough() -> None:
     assert str(hierarchy.images["base"].repository) == "other.example/base"
 
 
+@settings(deadline=None)
 @given(st.integers(1, 40), st.randoms(use_true_random=False))
 def test_parents_come_first_and_otherwise_the_file_s_order(count: int, luck: random.Random) -> None:
     """Over random DAGs in random order: a valid order, and the file's where that is one."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.load.problems import Problems
+from orchestrator.load.problems import Problems, SourceFile
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "reference" / "errors.md"
@@ -75,7 +75,7 @@ def test_codes_are_found_where_problems_are_made(text: str, expected: list[str])
 
 def test_problems_are_sorted_with_the_hierarchy_file_first() -> None:
     """Whatever order they were found in, each is there once."""
-    problems = Problems("hierarchy.yaml", "a\nb\n")
+    problems = Problems(SourceFile("hierarchy.yaml", "a\nb\n"))
     for file, line in (("a/Dockerfile", 1), ("hierarchy.yaml", 2), ("hierarchy.yaml", 1)) * 2:
         problems.keep(file, line, 1, "CYCLE", "what", "", "", "error")
     expected = [("hierarchy.yaml", 1), ("hierarchy.yaml", 2), ("a/Dockerfile", 1)]

@@ -7,16 +7,25 @@ import json
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.errors import InvalidInput
-from orchestrator.load.fields import BUILDER, HIERARCHY, IMAGE, OPTIONS, SECRET, TAGS, UPSTREAM
+from orchestrator.load.fields import (
+    BUILDER,
+    DEFAULTS,
+    HIERARCHY,
+    IMAGE,
+    OPTIONS,
+    SECRET,
+    TAGS,
+    UPSTREAM,
+)
 from tests.drafts import HEAD, IMAGES, app, load, more, places, problems
 
 FIELD_NAMES = {
     name
-    for record in (BUILDER, HIERARCHY, IMAGE, OPTIONS, SECRET, TAGS, UPSTREAM)
+    for record in (BUILDER, DEFAULTS, HIERARCHY, IMAGE, OPTIONS, SECRET, TAGS, UPSTREAM)
     for name in record.fields
 }
 
@@ -97,6 +106,7 @@ def test_a_hostile_file_costs_little(text: str) -> None:
     assert time.process_time() - start < 10
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_no_bytes_make_loading_fail_otherwise(content: bytes) -> None:
     """Whatever the bytes, the answer is a hierarchy or problems."""
@@ -115,7 +125,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(sorted(HIERARCHY.fields)), VALUES))
 def test_no_structure_makes_loading_fail_otherwise(value: dict[str, object]) -> None:
     """Whatever stands in the fields, the answer is a hierarchy or problems."""

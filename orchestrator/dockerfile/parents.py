@@ -103,7 +103,9 @@ def _result(read: Stages) -> DockerfileParents:
 def _target(read: Stages, target: str | None) -> Stage | None:
     if not read.stages:
         if not read.problems:
-            read.problem(0, "EMPTY-DOCKERFILE", "there is no FROM in the Dockerfile")
+            read.problem(
+                0, "EMPTY-DOCKERFILE", "there is no FROM in the Dockerfile", "start with FROM NAME"
+            )
         return None
     if target is None:
         return read.stages[-1]
@@ -190,7 +192,8 @@ class _Walk:
         if index is None:
             return source
         if not 0 <= index < len(read.stages):
-            hint = f"the stages are 0 to {len(read.stages) - 1}"
+            last = len(read.stages) - 1
+            hint = f"the stages are 0 to {last}" if last else "there is one stage, number 0"
             read.problem(line, "UNKNOWN-STAGE", f"there is no stage number {index}", hint)
             return ""
         if index > stage.index:
@@ -226,7 +229,12 @@ def _refuse_cycle(read: Stages, edges: Mapping[int, set[int]]) -> None:
     if needs:
         names = ", ".join(read.stages[i].name or f"number {i}" for i in sorted(needs)[:8])
         line = read.stages[min(needs)].line
-        read.problem(line, "STAGE-CYCLE", f"stages need one another: {names}")
+        read.problem(
+            line,
+            "STAGE-CYCLE",
+            f"stages need one another: {names}",
+            "leave out one FROM, COPY --from or RUN --mount=from",
+        )
 
 
 def _refuse_shadows(read: Stages, found: Mapping[str, NamedParent], reached: list[int]) -> None:

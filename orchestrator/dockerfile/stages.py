@@ -9,13 +9,16 @@ from typing import NamedTuple
 from e2b_dockerfile_utils import DockerfileInstruction, DockerfileSyntaxError, ShellLex
 from e2b_dockerfile_utils import parse_dockerfile_ast as parse_syntax
 
-from orchestrator.model.names import parse_reference
+from orchestrator.dockerfile.instructions import syntax_of, way_out
+from orchestrator.model.names import mended, parse_reference
 
 MAX_BYTES = 1 << 20
 MAX_STAGES = 1000
 _MAX_TRIGGERS = 100
 _MAX_VALUE = 1024
 _MAX_DIRECTIVE = 4096
+#: Characters of what the syntax library says, which repeats words of the Dockerfile.
+_MAX_SAID = 200
 
 # The syntax library does not look for here-documents behind ONBUILD, so the word is blanked out.
 _ONBUILD = r"(?im)^([ \t]*)ONBUILD(?=[ \t]+(?:RUN|COPY|ADD)\s)"
@@ -156,6 +159,8 @@ class Stages:
         stages: in order.
         by_name: lower-case name → index; the last of equal names.
         arguments: names in all ARGs.
+        instructions: (index of the stage, instruction) of everything but FROM and ONBUILD, in
+            order; the index is -1 before the first FROM.
         variables: what ARGs before the first FROM mean.
         problems: what is wrong; the other attributes are then a best effort.
     """
@@ -164,6 +169,7 @@ class Stages:
         self.stages: list[Stage] = []
         self.by_name: dict[str, int] = {}
         self.arguments: set[str] = set()
+        self.instructions: list[tuple[int, DockerfileInstruction]] = []
         self.variables = Variables(platforms)
         self.problems: list[Finding] = []
         self._escape = "\\"
@@ -184,7 +190,9 @@ class Stages:
         try:
             return self.variables.expand(word, self._escape)
         except ValueError as error:
-            self.problem(line, "DOCKERFILE-SYNTAX", f"cannot expand {word[:80]!r}: {error}")
+            what = f"cannot expand {word[:80]!r}: {error}"
+            hint = "write ${NAME}, ${NAME:-default} or ${NAME:+other}"
+            self.problem(line, "DOCKERFILE-SYNTAX", what, hint)
             return None
 
     def is_reference(self, name: str, line: int, hint: str = "") -> bool:
@@ -192,6 +200,8 @@ class Stages:
         try:
             parse_reference(name)
         except ValueError as error:
+            meant = mended(name)
+            hint = hint or (f"did you mean {meant[:80]}?" if meant else "for example debian:12")
             self.problem(line, "BAD-REFERENCE", f"{name[:80]!r} names no image: {error}", hint)
             return False
         return True
@@ -201,10 +211,10 @@ class Stages:
         if "nbuild" in text.lower():
             text = re.sub(_ONBUILD, r"\1       ", text)
         try:
-            syntax = parse_syntax(text)
+            syntax = syntax_of(text)
         except DockerfileSyntaxError as error:
-            what = str(error).partition(": ")[2]
-            self.problem(error.line or 0, "DOCKERFILE-SYNTAX", what)
+            what = str(error).partition(": ")[2][:_MAX_SAID]
+            self.problem(error.line or 0, "DOCKERFILE-SYNTAX", what, way_out(what))
             return
         except (ValueError, RecursionError) as error:
             self.problem(0, "DOCKERFILE-SYNTAX", f"the Dockerfile cannot be parsed: {error}")
@@ -216,15 +226,18 @@ class Stages:
             else:
                 self._take(instruction)
             if len(self.stages) > MAX_STAGES:
-                what = f"a Dockerfile of more than {MAX_STAGES} stages is not read"
-                self.problem(instruction.start_line, "DOCKERFILE-TOO-LARGE", what)
+                what = f"a Dockerfile of more than {MAX_STAGES:,} stages is not read"
+                hint = "split it into several images"
+                self.problem(instruction.start_line, "DOCKERFILE-TOO-LARGE", what, hint)
                 return
 
     def _take(self, instruction: DockerfileInstruction) -> None:
         name = instruction.name
         if name == "FROM":
             self._take_from(instruction)
-        elif name == "ARG":
+            return
+        self.instructions.append((len(self.stages) - 1, instruction))
+        if name == "ARG":
             self._take_arg(instruction)
         elif not self.stages:
             what = f"{name} stands before the first FROM"
@@ -257,14 +270,16 @@ class Stages:
                 what = f"{words[2][:80]!r} cannot be the name of a stage"
                 self.problem(line, "DOCKERFILE-SYNTAX", what, "it starts with a letter")
         elif len(words) != 1:
-            self.problem(line, "DOCKERFILE-SYNTAX", "FROM takes NAME, or NAME AS STAGE")
+            hint = "for example FROM debian:12, or FROM debian:12 AS build"
+            self.problem(line, "DOCKERFILE-SYNTAX", "FROM takes NAME, or NAME AS STAGE", hint)
             return
         for flag in instruction.flags:
             name, _, value = flag.partition("=")
             if name == "--platform":
                 stage.platform = value
             else:
-                self.problem(line, "DOCKERFILE-SYNTAX", f"FROM has no flag {name[:80]!r}")
+                hint = "it has one: --platform"
+                self.problem(line, "DOCKERFILE-SYNTAX", f"FROM has no flag {name[:80]!r}", hint)
         stage.base = self._base(words[0], line)
         if stage.name:
             self.by_name[stage.name] = stage.index
@@ -281,13 +296,13 @@ class Stages:
             hint = "this version needs one name for all platforms"
             self.problem(line, "NOT-YET", what, hint)
             return ""
-        if not base:
-            unset = [name for name in self.variables.used if name not in self.variables.known]
-            hint = f"give {unset[0]} a default before the first FROM, or a value under `args:`"
-            what = f"{word[:80]!r} expands to nothing"
-            self.problem(line, "EMPTY-FROM", what, hint if unset else "")
-            return ""
+        unset = [name for name in self.variables.used if name not in self.variables.known]
         hint = ""
+        if unset:
+            hint = f"give {unset[0]} a default before the first FROM, or a value under `args:`"
+        if not base:
+            self.problem(line, "EMPTY-FROM", f"{word[:80]!r} expands to nothing", hint)
+            return ""
         if base.lower() in self.by_name:
             hint = f"FROM finds a stage by its name in lower case: {base.lower()}"
         return base if base == "scratch" or self.is_reference(base, line, hint) else ""
@@ -360,9 +375,10 @@ def _unfit(text: str) -> Finding | None:
         return Finding(0, "DOCKERFILE-TOO-LARGE", "a Dockerfile of more than 1 MiB is not read")
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        return Finding(line, "DOCKERFILE-SYNTAX", "there is a NUL byte in the Dockerfile")
+        what = "there is a NUL byte in the Dockerfile"
+        return Finding(line, "DOCKERFILE-SYNTAX", what, "remove it, or save the file as UTF-8")
     if not text.strip():
-        return Finding(0, "EMPTY-DOCKERFILE", "the Dockerfile is empty")
+        return Finding(0, "EMPTY-DOCKERFILE", "the Dockerfile is empty", "start with FROM NAME")
     for number, line_text in enumerate(text.split("\n", 4)[:4], 1):
         if line_text.lstrip().startswith("#") and len(line_text) > _MAX_DIRECTIVE:
             what = f"a comment at the top is longer than {_MAX_DIRECTIVE} characters"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import posixpath
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +18,10 @@ from orchestrator.doors.tree import (
     OpenedFile,
     PathProblem,
     Tree,
+    absent,
     encoded,
     find,
+    matching,
     trouble,
 )
 from orchestrator.errors import Conflict, InvalidInput
@@ -24,7 +29,9 @@ from orchestrator.model.source import ImageFiles
 
 if TYPE_CHECKING:
     from orchestrator.doors.context import TarContext
+    from orchestrator.doors.context_cache import ContextCache
     from orchestrator.doors.ignore import Filter
+    from orchestrator.doors.protocols import Clock
 
 HIERARCHY_BYTES_AT_MOST = 4 << 20
 DOCKERFILE_BYTES_AT_MOST = 1 << 20
@@ -42,6 +49,33 @@ class TreeFiles:
         self._tree = tree
         self.name = hierarchy_path
         self._parsed: dict[str, bytes] = {}
+        self._cache: ContextCache | None = None
+
+    def matching(self, pattern: str) -> tuple[str, ...]:
+        """Return what a pattern names, sorted; never raises.
+
+        Also what is no regular file but stands in its place: :meth:`text` then says so.
+        """
+        return matching(self._tree, pattern)
+
+    def text(self, path: str) -> bytes:
+        """Return the bytes of a file that :meth:`matching` named.
+
+        Raises:
+            InvalidInput: it cannot be read, is not a regular file, or is larger than 4 MiB.
+        """
+        try:
+            found = find(self._tree, path)
+            if found is None:
+                raise PathProblem("does not exist")
+            if self._kind(found) is Kind.DIRECTORY:
+                # Named for its files, which cannot be listed; else nobody asks for it.
+                self._tree.entries(found)
+            return self._small_file(found, HIERARCHY_BYTES_AT_MOST)[0]
+        except PathProblem as problem:
+            raise self._bad_include(path, str(problem)) from problem
+        except OSError as error:
+            raise self._bad_include(path, f"cannot be read: {error.strerror}") from error
 
     def image_files(self, context: str, dockerfile: str) -> ImageFiles:
         """Return what loading needs to know of one image's files; never raises."""
@@ -94,14 +128,19 @@ class TreeFiles:
         from orchestrator.doors.context import read_context
 
         return read_context(
-            self._tree, base, read, self._ignore(base, dockerfile), shown=self._shown
+            self._tree,
+            base,
+            read,
+            self._ignore(base, dockerfile),
+            shown=self._shown,
+            cache=self._cache,
         )
 
     def _directory(self, path: str) -> str:
         found = find(self._tree, path)
         kind = None if found is None else self._kind(found)
         if found is None or kind is None:
-            raise PathProblem("does not exist")
+            raise absent(self._tree, path)
         if kind is not Kind.DIRECTORY:
             raise PathProblem(f"is {kind}, not a directory")
         return found
@@ -109,7 +148,7 @@ class TreeFiles:
     def _dockerfile(self, path: str) -> Dockerfile:
         found = find(self._tree, path)
         if found is None:
-            raise PathProblem("does not exist")
+            raise absent(self._tree, path)
         content, executable = self._small_file(found)
         if not content.strip():
             raise PathProblem("is empty")
@@ -124,27 +163,32 @@ class TreeFiles:
         from orchestrator.doors.ignore import Filter, parse_ignore
 
         for path, root in ((f"{dockerfile}.dockerignore", ""), (".dockerignore", base)):
-            shown = self._shown(posixpath.join(root, path))
             try:
                 found = find(self._tree, path, root)
-                if found is not None:
-                    return parse_ignore(self._small_file(found)[0], shown)
+                content = None if found is None else self._small_file(found)[0]
             except PathProblem as problem:
-                raise InvalidInput((trouble(shown, "BAD-DOCKERIGNORE", str(problem)),)) from problem
+                shown = self._shown(posixpath.join(root, path))
+                hint = "put a file in its place, or remove it"
+                found_bad = trouble(shown, "BAD-DOCKERIGNORE", str(problem), hint=hint)
+                raise InvalidInput((found_bad,)) from problem
+            if content is not None:
+                return parse_ignore(content, self._shown(posixpath.join(root, path)))
         return Filter([])
 
-    def _small_file(self, path: str) -> tuple[bytes, bool]:
+    def _small_file(
+        self, path: str, bytes_at_most: int = DOCKERFILE_BYTES_AT_MOST
+    ) -> tuple[bytes, bool]:
         kind = self._kind(path)
         if kind is not Kind.FILE:
             raise PathProblem(f"is {kind}, not a file" if kind else "does not exist")
         try:
             opened = self._tree.open(path)
             with opened.stream as stream:
-                content = stream.read(DOCKERFILE_BYTES_AT_MOST + 1)
+                content = stream.read(bytes_at_most + 1)
         except OSError as error:
             raise PathProblem(f"cannot be read: {error.strerror}") from error
-        if len(content) > DOCKERFILE_BYTES_AT_MOST:
-            raise PathProblem("is larger than 1 MiB")
+        if len(content) > bytes_at_most:
+            raise PathProblem(f"is larger than {bytes_at_most >> 20} MiB")
         return content, opened.executable
 
     def _kind(self, path: str) -> Kind | None:
@@ -153,13 +197,26 @@ class TreeFiles:
         except OSError as error:
             raise PathProblem(f"cannot be looked at: {error.strerror}") from error
 
+    def _bad_include(self, path: str, what: str) -> InvalidInput:
+        hint = "correct it, or take it out of `include:`"
+        return InvalidInput((trouble(self._shown(path), "BAD-INCLUDE", what, hint=hint),))
+
     def _bad_hierarchy(self, what: str) -> InvalidInput:
         hint = "name the hierarchy file, or stand in its directory or below it"
+        if "Permission denied" in what:
+            hint = "make it readable for who runs this, or name another with --file"
         return InvalidInput((trouble(self.name, "BAD-HIERARCHY-FILE", what, hint=hint),))
 
+    def _too_large(self, where: str = "") -> InvalidInput:
+        what = f"is larger than {HIERARCHY_BYTES_AT_MOST >> 20} MiB{where}"
+        hint = "generate less, or split it into several hierarchies"
+        return InvalidInput((trouble(self.name, "FILE-TOO-LARGE", what, hint=hint),))
+
     def _shown(self, path: str) -> str:
-        shown = posixpath.join(posixpath.dirname(self.name), path)
-        return "".join(c if c.isprintable() else _escaped(c) for c in posixpath.normpath(shown))
+        shown = posixpath.normpath(posixpath.join(posixpath.dirname(self.name), path))
+        if shown.isprintable():
+            return shown
+        return "".join(c if c.isprintable() else _escaped(c) for c in shown)
 
 
 class RealFiles(TreeFiles):
@@ -175,6 +232,27 @@ class RealFiles(TreeFiles):
         self._file = Path(path).absolute()
         super().__init__(DiskTree(self._file.parent), path)
 
+    @contextmanager
+    def cached(self, directory: Path, clock: Clock) -> Iterator[None]:
+        """Spare, while it lasts, reading contexts in which nothing changed.
+
+        Args:
+            directory: where what is known of contexts is kept; it may be deleted at any time.
+            clock: says which changes are too recent to be told apart.
+        """
+        from orchestrator.doors import context_cache
+
+        root = self._file.parent
+        if not context_cache.is_local(root):
+            yield
+            return
+        cache = self._cache = context_cache.ContextCache(directory, root, clock)
+        try:
+            yield
+        finally:
+            self._cache = None
+            cache.save()
+
     def hierarchy_text(self) -> bytes:
         """Return the hierarchy file's bytes.
 
@@ -185,13 +263,16 @@ class RealFiles(TreeFiles):
             with _opened(os.fsencode(self._file)).stream as stream:
                 content = stream.read(HIERARCHY_BYTES_AT_MOST + 1)
         except FileNotFoundError as error:
-            raise self._bad_hierarchy("does not exist") from error
+            link = self._file.is_symlink()
+            gone = "is a symlink to something that does not exist"
+            what = gone if link else "does not exist"
+            raise self._bad_hierarchy(what) from error
         except Changed as error:
             raise self._bad_hierarchy(error.what) from error
         except OSError as error:
             raise self._bad_hierarchy(f"cannot be read: {error.strerror}") from error
         if len(content) > HIERARCHY_BYTES_AT_MOST:
-            raise self._bad_hierarchy("is larger than 4 MiB")
+            raise self._too_large()
         return content
 
 
@@ -235,7 +316,12 @@ def _opened(path: bytes, flags: int = 0) -> OpenedFile:
     """
     # Without O_NONBLOCK a FIFO waits for a writer.
     flags |= os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-    descriptor = os.open(path, flags)
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            raise Changed(f"is {Kind.SOCKET}, not a file") from error
+        raise
     status = os.fstat(descriptor)
     kind = _kind(status.st_mode)
     if kind is not Kind.FILE:

@@ -76,6 +76,17 @@ def parse_ignore(content: bytes, file: str) -> Filter:
     Raises:
         InvalidInput: the patterns that :class:`Filter` refuses, with their lines.
     """
+    if b"\0" in content:
+        # No path has one. UTF-16 is full of them, and would leave out nothing at all.
+        line = content.count(b"\n", 0, content.index(b"\0")) + 1
+        what, hint = "there is a NUL byte in the file", "save it as UTF-8"
+        raise InvalidInput(
+            (
+                Problem(
+                    file=file, line=line, column=1, code="BAD-DOCKERIGNORE", what=what, hint=hint
+                ),
+            )
+        )
     text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
     lines = text.split("\n")
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from errno import ESTALE
@@ -10,6 +12,7 @@ from typing import BinaryIO, Protocol
 from orchestrator.errors import Problem
 
 _SYMLINKS_AT_MOST = 40
+_WILDCARDS = frozenset("*?")
 
 
 class Kind(StrEnum):
@@ -135,6 +138,103 @@ def _find(tree: Tree, path: str, root: str) -> str | None:
             raise PathProblem(f"does not exist: {here} is {kind}, not a directory")
         found.append(name)
     return join(root, "/".join(found))
+
+
+def absent(tree: Tree, path: str) -> PathProblem:
+    """Return the problem of a path that leads nowhere; it names what differs by case only.
+
+    Args:
+        tree: where :func:`find` found nothing.
+        path: relative to the tree, normalised.
+    """
+    here = ""
+    for name in path.split("/"):
+        if name == "..":
+            break
+        try:
+            if tree.kind(join(here, name)) is None:
+                alike = [at for at, _ in tree.entries(here) if at.casefold() == name.casefold()]
+                return PathProblem(
+                    f"does not exist; there is {join(here, min(alike))!r}"
+                    if alike
+                    else "does not exist"
+                )
+        except OSError:
+            break
+        here = join(here, name)
+    return PathProblem("does not exist")
+
+
+def matching(tree: Tree, pattern: str) -> tuple[str, ...]:
+    """Return what a pattern names, sorted; never raises.
+
+    Args:
+        tree: where to look.
+        pattern: relative to the tree. ``*`` and ``?`` stay inside one name and leave names alone
+            that start with a dot; ``**`` stands for any directories. Symlinked directories are
+            entered only where no wildcard is in the pattern.
+
+    Returns:
+        Everything in the right place but directories; also directories that cannot be listed and
+        symlinks that lead nowhere, for which reading them gives the reason.
+    """
+    parts = [part for part in pattern.split("/") if part not in ("", ".")]
+    if pattern.startswith("/") or ".." in parts or not parts or "\0" in pattern:
+        return ()
+    if not _WILDCARDS & set(pattern):
+        return () if _is_directory_or_nothing(tree, pattern) else ("/".join(parts),)
+    if parts[-1] == "**":
+        parts.append("*")
+    patterns = [_name_pattern(part) for part in parts]
+    found: set[str] = set()
+    seen: set[tuple[str, int]] = set()
+    todo = [("", 0)]
+    while todo:
+        here = directory, position = todo.pop()
+        if here in seen:
+            continue
+        seen.add(here)
+        try:
+            entries = tree.entries(directory)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError:
+            found.add(directory)
+            continue
+        if parts[position] == "**":
+            todo.append((directory, position + 1))
+        for name, kind in entries:
+            path = join(directory, name)
+            if parts[position] == "**":
+                if kind is Kind.DIRECTORY and not name.startswith("."):
+                    todo.append((path, position))
+            elif not patterns[position](name) or (name[0] == "." != parts[position][0]):
+                continue
+            elif position < len(parts) - 1:
+                if kind is Kind.DIRECTORY:
+                    todo.append((path, position + 1))
+            elif kind is not Kind.DIRECTORY and not _is_link_to_directory(tree, path, kind):
+                found.add(path)
+    return tuple(sorted(found))
+
+
+def _name_pattern(part: str) -> Callable[[str], object]:
+    import fnmatch  # rare, and not worth loading for everybody
+
+    # Only * and ? are special; its star does not go back, so that hostile patterns take no time.
+    return re.compile(fnmatch.translate(part.replace("[", "[[]"))).match
+
+
+def _is_link_to_directory(tree: Tree, path: str, kind: Kind) -> bool:
+    return kind is Kind.SYMLINK and _is_directory_or_nothing(tree, path)
+
+
+def _is_directory_or_nothing(tree: Tree, path: str) -> bool:
+    try:
+        found = find(tree, path)
+        return found is None or tree.kind(found) is Kind.DIRECTORY
+    except (PathProblem, OSError):
+        return False
 
 
 def encoded(path: str) -> bytes:

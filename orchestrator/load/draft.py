@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 
 from orchestrator.errors import Problem
+from orchestrator.load.inherit import Shared
 from orchestrator.load.problems import Problems, shown
 from orchestrator.load.read import Items, Values
 from orchestrator.load.texts import check_inside
@@ -16,20 +17,23 @@ DEFAULT_FLOATING = ("{version}",)
 
 
 class DraftImage:
-    """One image as the file states it, with what it inherits filled in.
+    """One image as the files state it, with what it inherits filled in.
 
-    Every text still knows its place in the file (:class:`Scalar`), except where it is a default.
+    Every text still knows its place (:class:`Scalar`), except where it is a default.
 
     Attributes:
         id: its key, which is also where problems of the whole image are shown.
-        said: the fields as read.
+        own: the fields that its own entry says.
+        said: these, and what it has from its tier and from `defaults`.
         broken: its fields are not all there; only its name counts.
-        context: normalised, relative to the hierarchy file's directory.
+        retired: it is not built, and its files are not looked at.
+        context: normalised, relative to the hierarchy file's directory; empty when retired.
         dockerfile: likewise.
         platforms: normalised and sorted.
         immutable: tag template.
         floating: tag templates.
         repository: path below the registry.
+        formerly: ids it had before.
     """
 
     __slots__ = (
@@ -37,18 +41,26 @@ class DraftImage:
         "context",
         "dockerfile",
         "floating",
+        "formerly",
         "id",
         "immutable",
+        "own",
         "platforms",
         "repository",
+        "retired",
         "said",
     )
 
-    def __init__(self, image: Scalar, said: Values, top: Values, problems: Problems) -> None:
+    def __init__(
+        self, image: Scalar, own: Values, shared: Shared, top: Values, problems: Problems
+    ) -> None:
         self.id = image
-        self.said = said
+        self.own = own
+        self.said = said = shared.for_image(own)
         self.broken = said.broken
+        self.retired: bool = said.get("retired", False)
         self.repository: str = said.get("repository", image)
+        self.formerly: tuple[Scalar, ...] = tuple(said.get("formerly", ()))
         self.immutable: str = DEFAULT_IMMUTABLE
         self.floating: tuple[str, ...] = DEFAULT_FLOATING
         for tags in (top.get("tags"), said.get("tags")):
@@ -60,6 +72,9 @@ class DraftImage:
         if not self.platforms:
             # Only after a problem with them was kept: the Dockerfile can still be read.
             self.platforms = ("linux/amd64",)
+        self.context = self.dockerfile = ""
+        if self.retired:
+            return
         self.context = posixpath.normpath(str(said.get("context", ".")))
         self.dockerfile = posixpath.normpath(
             posixpath.join(self.context, str(said.get("dockerfile", "Dockerfile")))
@@ -68,8 +83,13 @@ class DraftImage:
             complaint = check_inside(path) if key in said else None
             if complaint:
                 self.broken = True
-                what = f"`{key}` of image {shown(image)}: {shown(path)} {complaint.what}"
-                problems.error(complaint.code, said[key], what, complaint.hint)
+                what = f"`{key}` of image {shown(image)}: {shown(said[key])} {complaint.what}"
+                problems.error(complaint.code, said[key], what, complaint.hint, once=True)
+
+    @property
+    def version(self) -> str:
+        """The version; empty for a retired image that states none."""
+        return str(self.said.get("version", ""))
 
     def place(self, key: str) -> Scalar | Items:
         """Return where one of its fields stands, or the image where it does not."""
@@ -82,23 +102,37 @@ class Draft:
 
     Attributes:
         file: path of the hierarchy file as the user would write it.
-        top: the file's fields as read; empty when it is not even a map.
-        names: every id under ``images:``, also of images that are no map, as keys.
-        images: by id, in the file's order; broken ones too.
+        top: the file's fields as read, with the `subscriptions` of the files that it includes;
+            empty when it is not even a map.
+        names: every id of every file, also of images that are no map → where it stands.
+        images: by id, in the files' order; broken ones too.
+        former: id that an image had before → that image.
+        shared: what images inherit.
         found: what is wrong so far, to go on from.
     """
 
-    def __init__(self, file: str, top: Values, found: Problems) -> None:
+    def __init__(
+        self, file: str, top: Values, declared: dict[Scalar, Values | None], found: Problems
+    ) -> None:
         self.file = file
         self.top = top
         self.found = found
-        declared: dict[Scalar, Values | None] = top.get("images", {})
-        self.names = dict.fromkeys(declared)
+        self.names = {image: image for image in declared}
+        self.shared = Shared(top)
         self.images = {
-            str(image): DraftImage(image, said, top, found)
+            str(image): DraftImage(image, said, self.shared, top, found)
             for image, said in declared.items()
             if said is not None
         }
+        self.former: dict[str, DraftImage] = {}
+        for image in self.images.values():
+            for name in image.formerly:
+                self.former.setdefault(str(name), image)
+
+    @property
+    def registries(self) -> tuple[str, ...]:
+        """Where images are published by the file: the first is built to."""
+        return tuple(map(str, self.top.get("registry", ())))
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -110,10 +144,10 @@ class Draft:
         """What to look at before :func:`resolve`: (image id, context, Dockerfile).
 
         Paths are normalised and relative to the hierarchy file's directory. Images whose own
-        fields are wrong are left out.
+        fields are wrong, and retired ones, are left out.
         """
         return tuple(
             (name, image.context, image.dockerfile)
             for name, image in self.images.items()
-            if not image.broken
+            if not image.broken and not image.retired
         )

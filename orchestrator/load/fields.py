@@ -2,67 +2,43 @@
 
 from __future__ import annotations
 
-from orchestrator.load.kinds import Field, Flag, ListOf, MapOf, Record, Text, Whole
-from orchestrator.load.texts import (
-    check_add_host,
-    check_argument_name,
-    check_image_id,
-    check_path,
-    check_platform,
-    check_reference,
-    check_registry,
-    check_registry_host,
-    check_repository,
-    check_repository_path,
-    check_ulimit,
-    check_webhook_url,
+from orchestrator.load.grammar import (
+    ARGUMENT_NAME,
+    AXIS,
+    AXIS_VALUE,
+    DATE,
+    DURATION,
+    ENTRY_KEY,
+    FILE_PATTERN,
+    FREE_TEXT,
+    IMAGE_ID,
+    IMAGE_PATTERN,
+    LABEL_NAME,
+    NAME,
+    PATH,
+    PLATFORM,
+    REFERENCE,
+    REGISTRY,
+    REGISTRY_HOST,
+    REPOSITORY,
+    REPOSITORY_PATH,
+    REQUIREMENT,
+    SECRET_FILE,
+    SECRET_NAME,
+    SECRET_SOURCE,
+    STAGE,
+    TEMPLATE,
+    VARIABLE,
+    VERSION,
+    WEBHOOK_URL,
+    WORD,
 )
+from orchestrator.load.kinds import Field, Flag, ListOf, MapOf, OneOrMore, Record, Text, Whole
+from orchestrator.load.texts import check_add_host, check_ulimit
 
 FORMAT = 1
-
-_NAME_PATTERN = r"^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$"
-_NAME_WHAT = "lower-case letters and digits, separated by '.', '_', '__' or '-'"
-
-NAME = Text(_NAME_WHAT, _NAME_PATTERN, code="BAD-NAME", longest=64)
-IMAGE_ID = Text(_NAME_WHAT, _NAME_PATTERN, code="BAD-NAME", longest=64, check=check_image_id)
-WORD = Text("letters, digits, '.', '_' or '-'", r"^[A-Za-z0-9][A-Za-z0-9._-]*$", longest=64)
-VERSION = Text(
-    "a version: letters, digits, '.', '_', '-' or '+'",
-    r"^[A-Za-z0-9][A-Za-z0-9._+-]*$",
-    longest=64,
-    loose=True,
-)
-PATH = Text("a path inside the hierarchy's directory", check=check_path, longest=1024)
-PLATFORM = Text("a platform like linux/amd64", check=check_platform)
-REGISTRY = Text("a registry like registry.example/gold", check=check_registry)
-REGISTRY_HOST = Text("HOST or HOST:PORT", check=check_registry_host)
-REPOSITORY = Text("a repository like registry.example/old/base", check=check_repository)
-REPOSITORY_PATH = Text("a repository's path below `registry:`", check=check_repository_path)
-REFERENCE = Text("an image's name like docker.io/library/debian:12", check=check_reference)
-TEMPLATE = Text("a tag, possibly with {placeholders}", r"^[^\s]+$", longest=512, loose=True)
-STAGE = Text("a stage's name", r"^[A-Za-z][A-Za-z0-9_.-]*$", longest=128)
-SECRET_NAME = Text("letters, digits, '.', '_' or '-'", r"^[A-Za-z0-9][A-Za-z0-9._-]*$", longest=128)
-VARIABLE = Text("an environment variable's name", r"^[A-Za-z_][A-Za-z0-9_]*$", private=True)
-SECRET_FILE = Text("a path without commas or quotes", r"^[^,\"\n\r]+$", longest=1024, private=True)
-ARGUMENT_NAME = Text(
-    "a build argument's name: letters, digits and '_'",
-    r"^[A-Za-z_][A-Za-z0-9_]*$",
-    check=check_argument_name,
-)
-FREE_TEXT = Text("text", longest=32768, private=True, loose=True)
-LABEL_NAME = Text(
-    "a label's name: letters, digits, '.', '_', '/' or '-'",
-    r"^[A-Za-z0-9](?:[A-Za-z0-9._/-]*[A-Za-z0-9])?$",
-    longest=128,
-)
-DURATION = Text(
-    "a duration like 24h, 30m or 7d", r"^(?:0|[0-9]{1,6}[smhdw])$", loose=True, longest=8
-)
-IMAGE_PATTERN = Text("an image id, or a pattern with * and ?", r"^[a-z0-9._*?\[\]!-]+$")
-SECRET_SOURCE = Text(
-    "env:NAME or file:PATH", r"^(?:env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$", private=True
-)
-WEBHOOK_URL = Text("an http or https address", check=check_webhook_url, longest=2048)
+#: Most entries of what many images share: each of them has all of these.
+_SHARED_AT_MOST = 100
 
 ALLOW_LATEST = Field(
     Flag(),
@@ -75,12 +51,14 @@ IMMUTABLE = Field(
     "Template of the tag that never moves. Placeholders: {version} {date} {key} {commit} {run} "
     "{label.NAME}; it must contain {key}.",
     default="{version}-{date}-{key}",
+    varies=True,
 )
 FLOATING = Field(
     ListOf(TEMPLATE, most=50),
     "Templates of the tags that move at the end of a run, from {version} and {label.NAME}. "
     "An empty list for registries that freeze every tag.",
     default=["{version}"],
+    varies=True,
 )
 TAGS = Record("tags", {"immutable": IMMUTABLE, "floating": FLOATING})
 
@@ -108,52 +86,139 @@ OPTIONS = Record(
     },
 )
 
+#: What an image may say, and `defaults` and `tiers` for many of them.
+_COMMON = {
+    "dockerfile": Field(
+        PATH,
+        "Path of the Dockerfile, relative to `context`. It may be outside of the context, "
+        "but not outside of this file's directory.",
+        default="Dockerfile",
+        varies=True,
+    ),
+    "platforms": Field(ListOf(PLATFORM, 1), "Instead of the hierarchy's `platforms`."),
+    "drop_platforms": Field(
+        ListOf(PLATFORM),
+        "Platforms that were published once and may now disappear from the index.",
+    ),
+    "args": Field(
+        MapOf(ARGUMENT_NAME, FREE_TEXT), "Build arguments. Never for secrets.", varies=True
+    ),
+    "secrets": Field(ListOf(SECRET_NAME), "Which of the hierarchy's `secrets` the build sees."),
+    "labels": Field(
+        MapOf(LABEL_NAME, FREE_TEXT), "Labels in the image's configuration.", varies=True
+    ),
+    "options": Field(OPTIONS, "How the build runs."),
+    "tags": Field(TAGS, "Instead of the hierarchy's `tags`, key by key.", varies=True),
+    "packages": Field(
+        Text("a package manager", choices=("apt", "apk", "dnf")),
+        "What the nightly run asks for updates inside the image.",
+    ),
+    "reproducible": Field(
+        Flag(), "Whether an equal result may be taken for unchanged.", default=True
+    ),
+    "allow_latest": ALLOW_LATEST,
+    "eol": Field(
+        DATE,
+        "Last day on which it is supported, YYYY-MM-DD. Warned of 90 days ahead; afterwards no "
+        "new image may stand on it.",
+        varies=True,
+    ),
+}
+_TIER = Field(WORD, "A word for grouping, like base, runtime, app-server, application.")
+_CONTEXT = Field(
+    PATH,
+    "Directory that is sent to the builder, relative to the directory of the hierarchy file, "
+    "also in a file that it includes.",
+    required=True,
+    unless="retired",
+    varies=True,
+    example="context: images/base",
+)
+
 IMAGE = Record(
     "image",
     {
-        "context": Field(
-            PATH,
-            "Directory that is sent to the builder, relative to this file's directory.",
+        "context": _CONTEXT,
+        "version": Field(
+            VERSION,
+            "The version people know the image by.",
             required=True,
+            unless="retired",
+            varies=True,
+            example='version: "12"',
         ),
-        "version": Field(VERSION, "The version people know the image by.", required=True),
-        "dockerfile": Field(
-            PATH,
-            "Path of the Dockerfile, relative to `context`. It may be outside of the context, "
-            "but not outside of this file's directory.",
-            default="Dockerfile",
+        "matrix": Field(
+            MapOf(AXIS, ListOf(AXIS_VALUE, 1), 1, 8),
+            "Makes one image of every combination of these values. `{axis}` stands for the value "
+            "in the entry's key, `version`, `context`, `dockerfile`, `target`, `args`, `labels`, "
+            "`tags`, `repository`, `aliases`, `parents`, `eol`, `formerly` and `replaced_by`. A "
+            "key without `{axis}` gets the values appended: python-3.11-bookworm.",
         ),
-        "target": Field(STAGE, "Stage to build. Without it, the last one."),
-        "tier": Field(WORD, "A word for grouping, like base, runtime, app-server, application."),
-        "platforms": Field(ListOf(PLATFORM, 1), "Instead of the hierarchy's `platforms`."),
-        "drop_platforms": Field(
-            ListOf(PLATFORM),
-            "Platforms that were published once and may now disappear from the index.",
+        "exclude": Field(
+            ListOf(MapOf(AXIS, AXIS_VALUE, 1)),
+            "Combinations of `matrix` that are not made: those that have all values of an item.",
         ),
-        "args": Field(MapOf(ARGUMENT_NAME, FREE_TEXT), "Build arguments. Never for secrets."),
-        "secrets": Field(ListOf(SECRET_NAME), "Which of the hierarchy's `secrets` the build sees."),
-        "labels": Field(MapOf(LABEL_NAME, FREE_TEXT), "Labels in the image's configuration."),
-        "options": Field(OPTIONS, "How the build runs."),
+        "dockerfile": _COMMON["dockerfile"],
+        "target": Field(STAGE, "Stage to build. Without it, the last one.", varies=True),
+        "tier": _TIER,
+        **{
+            name: _COMMON[name]
+            for name in ("platforms", "drop_platforms", "args", "secrets", "labels", "options")
+        },
         "parents": Field(
             ListOf(Text("an image id or an upstream's name")),
             "What the Dockerfile stands on and copies from. Read from the Dockerfile; stated "
             "here, it is compared with it.",
+            varies=True,
         ),
-        "tags": Field(TAGS, "Instead of the hierarchy's `tags`, key by key."),
-        "repository": Field(REPOSITORY_PATH, "Path below `registry`. Without it, the image's id."),
+        "tags": _COMMON["tags"],
+        "repository": Field(
+            REPOSITORY_PATH,
+            "Path below `registry`. Without it, the image's id. Several images may share one, if "
+            "no two of them move the same tag.",
+            varies=True,
+        ),
         "aliases": Field(
-            ListOf(REPOSITORY), "Other repositories under which Dockerfiles name this image."
+            ListOf(REPOSITORY),
+            "Other repositories under which Dockerfiles name this image.",
+            varies=True,
         ),
-        "packages": Field(
-            Text("a package manager", choices=("apt", "apk", "dnf")),
-            "What the nightly run asks for updates inside the image.",
-        ),
-        "reproducible": Field(
-            Flag(), "Whether an equal result may be taken for unchanged.", default=True
-        ),
+        "packages": _COMMON["packages"],
+        "reproducible": _COMMON["reproducible"],
         "allow_latest": ALLOW_LATEST,
+        "formerly": Field(
+            OneOrMore(IMAGE_ID, 50),
+            "Ids that it had before it was renamed, the first one first. Its history and its "
+            "build keys go on, and Dockerfiles may still use them.",
+            varies=True,
+        ),
+        "retired": Field(
+            Flag(),
+            "It is no longer built; what is published stays. Its files are not looked at, and "
+            "`context` and `version` may be left out.",
+            default=False,
+        ),
+        "replaced_by": Field(
+            IMAGE_ID, "Image to stand on instead of this one, which is `retired`.", varies=True
+        ),
+        "eol": _COMMON["eol"],
     },
 )
+
+
+def _shared(title: str, **first: Field) -> Record:
+    """Return the record of what many images share: bounded, since each of them has it."""
+    fields = dict(first)
+    for name, field in _COMMON.items():
+        kind = field.kind
+        if isinstance(kind, ListOf | MapOf):
+            kind = kind._replace(most=_SHARED_AT_MOST)
+        fields[name] = field._replace(kind=kind, varies=False)
+    return Record(title, fields)
+
+
+DEFAULTS = _shared("defaults", tier=_TIER)
+TIER = _shared("tier")
 
 UPSTREAM = Record(
     "upstream",
@@ -176,7 +241,9 @@ UPSTREAM = Record(
 SECRET = Record(
     "secret",
     {
-        "env": Field(VARIABLE, "Environment variable that holds the value."),
+        "env": Field(
+            VARIABLE, "Environment variable that holds the value.", example="env: PIP_INDEX_URL"
+        ),
         "file": Field(SECRET_FILE, "File that holds the value, absolute or relative to this file."),
     },
     one_of=("env", "file"),
@@ -193,18 +260,29 @@ BUILDER = Record(
 SUBSCRIPTION = Record(
     "subscription",
     {
-        "team": Field(WORD, "Who subscribes.", required=True),
-        "images": Field(ListOf(IMAGE_PATTERN, 1), "Image ids, or patterns.", required=True),
+        "team": Field(WORD, "Who subscribes.", required=True, example="team: payments"),
+        "images": Field(
+            ListOf(IMAGE_PATTERN, 1),
+            "Image ids, or patterns.",
+            required=True,
+            example='images: [base, "python-*"]',
+        ),
         "events": Field(
             ListOf(Text("an event", choices=("image.published", "image.failed")), 1),
             "What the team hears of.",
             required=True,
+            example="events: [image.published, image.failed]",
         ),
         "webhook": Field(
             Record(
                 "webhook",
                 {
-                    "url": Field(WEBHOOK_URL, "Where notices are sent.", required=True),
+                    "url": Field(
+                        WEBHOOK_URL,
+                        "Where notices are sent.",
+                        required=True,
+                        example="url: https://ci.example/hooks/gold",
+                    ),
                     "secret": Field(
                         SECRET_SOURCE, "Where the signing key is: env:NAME, file:PATH."
                     ),
@@ -215,6 +293,9 @@ SUBSCRIPTION = Record(
     },
 )
 
+IMAGES = MapOf(ENTRY_KEY, IMAGE, 1)
+SUBSCRIPTIONS = Field(ListOf(SUBSCRIPTION), "Who hears of what.")
+
 HIERARCHY = Record(
     "hierarchy",
     {
@@ -222,18 +303,29 @@ HIERARCHY = Record(
             Whole(FORMAT, FORMAT, "a newer orchestrate may know it"),
             "Version of this file's format.",
             required=True,
+            example="version: 1",
+        ),
+        "requires": Field(
+            REQUIREMENT,
+            "Versions of `orchestrate` that this file is written for, like `>=1.2` or `>=1.2, <2`.",
         ),
         "name": Field(
             NAME,
             "Scopes leases, claims and annotations: several hierarchies may share a registry.",
             required=True,
+            example="name: gold",
         ),
         "registry": Field(
-            REGISTRY,
-            "An image is published in `<registry>/<id>`. Needed here, or on the command line.",
+            OneOrMore(REGISTRY, 20),
+            "An image is published in `<registry>/<id>`. Needed here, or on the command line. Of "
+            "a list, the first one is built to, and the others get copies, by digest, before "
+            "their tags move.",
         ),
         "platforms": Field(
-            ListOf(PLATFORM, 1), "Every image is built for all of them.", required=True
+            ListOf(PLATFORM, 1),
+            "Every image is built for all of them.",
+            required=True,
+            example="platforms: [linux/amd64, linux/arm64]",
         ),
         "tags": Field(TAGS, "How images are tagged."),
         "allow_latest": ALLOW_LATEST,
@@ -242,17 +334,47 @@ HIERARCHY = Record(
             "Build secrets by reference, by the id that `RUN --mount=type=secret` uses.",
         ),
         "upstreams": Field(
-            MapOf(REFERENCE, UPSTREAM),
+            MapOf(REFERENCE, UPSTREAM, most=20_000),
             "Images that come from outside, by the name that Dockerfiles use in FROM.",
         ),
-        "images": Field(MapOf(IMAGE_ID, IMAGE, 1), "The images, by id.", required=True),
+        "defaults": Field(
+            DEFAULTS,
+            "What images say that do not say otherwise. Nearest wins: the image, then its tier, "
+            "then this; maps are merged, lists replaced.",
+        ),
+        "tiers": Field(
+            MapOf(WORD, TIER, most=1000), "The same for the images of a `tier`, by the tier's name."
+        ),
+        "include": Field(
+            ListOf(FILE_PATTERN, 1, 100),
+            "Files with more `images` and `subscriptions`: paths relative to this file's "
+            "directory. `*` and `?` stand for characters of a name, `**` for any directories.",
+        ),
+        "images": Field(
+            IMAGES,
+            "The images, by id.",
+            required=True,
+            unless="include",
+            example='images: {base: {context: images/base, version: "12"}}',
+        ),
         "builders": Field(
             ListOf(BUILDER), "`docker buildx` builders. Without it, the current one."
         ),
-        "subscriptions": Field(ListOf(SUBSCRIPTION), "Who hears of what."),
+        "subscriptions": SUBSCRIPTIONS,
         "insecure_registries": Field(
             ListOf(REGISTRY_HOST), "Registries beside the loopback ones that speak plain HTTP."
         ),
     },
     is_top=True,
+)
+
+#: A file that the hierarchy file includes.
+INCLUDED = Record(
+    "included file",
+    {
+        "images": Field(IMAGES._replace(least=0), "The images, by id."),
+        "subscriptions": SUBSCRIPTIONS,
+    },
+    is_top=True,
+    elsewhere=frozenset(HIERARCHY.fields) - {"images", "subscriptions"},
 )

@@ -37,6 +37,7 @@ class Text(NamedTuple):
         longest: most characters.
         private: whether it may be a secret, which messages do not repeat.
         loose: whether editors may take the unquoted text for a number or a boolean.
+        braces: whether it may have braces that are no axis of a matrix.
     """
 
     what: str
@@ -47,6 +48,7 @@ class Text(NamedTuple):
     longest: int = 255
     private: bool = False
     loose: bool = False
+    braces: bool = False
 
 
 class Flag(NamedTuple):
@@ -81,6 +83,18 @@ class ListOf(NamedTuple):
     most: int | None = None
 
 
+class OneOrMore(NamedTuple):
+    """A text, or a list of them without doubles and not empty.
+
+    Attributes:
+        item: kind of every text.
+        most: most items.
+    """
+
+    item: Text
+    most: int | None = None
+
+
 class MapOf(NamedTuple):
     """A map whose keys are the user's.
 
@@ -88,11 +102,13 @@ class MapOf(NamedTuple):
         key: kind of every key.
         value: kind of every value.
         least: fewest entries.
+        most: most entries.
     """
 
     key: Text
     value: Any
     least: int = 0
+    most: int | None = None
 
 
 class Field(NamedTuple):
@@ -103,12 +119,19 @@ class Field(NamedTuple):
         doc: what it means, one or two sentences.
         required: whether it must be there.
         default: what counts when it is not, as people would write it; only for the schema.
+        unless: another key of the record: where it is there, and not false, this one may be
+            missing.
+        varies: ``{axis}`` of the record's ``matrix`` is filled in here.
+        example: a line that says it, for who forgot it.
     """
 
     kind: Any
     doc: str
     required: bool = False
     default: Any = None
+    unless: str = ""
+    varies: bool = False
+    example: str = ""
 
 
 class Record(NamedTuple):
@@ -119,12 +142,14 @@ class Record(NamedTuple):
         fields: by key, in the order of the documentation.
         one_of: keys of which exactly one must be there; empty for no such rule.
         is_top: it is the whole file, which messages need not say.
+        elsewhere: keys that belong into the hierarchy file, where this is one that it includes.
     """
 
     title: str
     fields: Mapping[str, Field]
     one_of: tuple[str, ...] = ()
     is_top: bool = False
+    elsewhere: frozenset[str] = frozenset()
 
 
-Kind = Text | Flag | Whole | ListOf | MapOf | Record
+Kind = Text | Flag | Whole | ListOf | OneOrMore | MapOf | Record

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from orchestrator.load.draft import Draft, DraftImage
@@ -19,12 +19,12 @@ class Meaning(NamedTuple):
     Attributes:
         kind: image or upstream.
         subject: the image id, or the upstream's name.
-        doubt: what is legal and probably not meant; empty as a rule.
+        doubt: what is legal and probably not meant; None as a rule.
     """
 
     kind: ParentKind
     subject: str
-    doubt: str = ""
+    doubt: Complaint | None = None
 
 
 class Names:
@@ -42,11 +42,15 @@ class Names:
         self._registries = registries
         self._ids = draft.names
         self._by_repository: dict[Repository, list[DraftImage]] = {}
+        self._by_former_repository: dict[Repository, DraftImage] = {}
         self._by_tag: dict[Repository, dict[str, list[DraftImage]]] = {}
         for image in draft.images.values():
             if not image.broken:
                 for repository in self._repositories(image):
                     self._by_repository.setdefault(repository, []).append(image)
+        for former, image in draft.former.items():
+            for repository in self._below_registries(former):
+                self._by_former_repository.setdefault(repository, image)
         self._upstreams: dict[str, str] = {}
         self._upstreams_by_reference: dict[Reference, str] = {}
         for name in draft.top.get("upstreams", {}):
@@ -63,8 +67,10 @@ class Names:
     def published(self, name: str) -> DraftImage | None:
         """Return the image in whose repository, or alias, an upstream's name lies."""
         reference = _normal(name)
-        images = self._by_repository.get(reference.repository, []) if reference else []
-        return images[0] if images else None
+        if reference is None:
+            return None
+        former = self._by_former_repository.get(reference.repository)
+        return self._by_repository.get(reference.repository, [former])[0]
 
     def meaning(self, name: str) -> Meaning | Complaint | None:
         """Return what a name in a Dockerfile stands for.
@@ -78,10 +84,15 @@ class Names:
         """
         if name in self._ids:
             return Meaning(ParentKind.IMAGE, name)
+        if name in self._draft.former:
+            return _renamed(name, self._draft.former[name])
         reference = parse_reference(name)
         images = self._by_repository.get(reference.repository)
         if images:
             return self._published(name, reference, images)
+        former = self._by_former_repository.get(reference.repository)
+        if former:
+            return _pinned(name) if reference.digest else _renamed(name, former)
         upstream = self._upstreams.get(name)
         upstream = upstream or self._upstreams_by_reference.get(_with_tag(reference))
         if upstream:
@@ -95,16 +106,15 @@ class Names:
         self, name: str, reference: Reference, images: list[DraftImage]
     ) -> Meaning | Complaint:
         if reference.digest:
-            what = f"{shown(name)} is an image of this hierarchy, named by a digest"
-            hint = "the plan decides on the digest: leave it out of the Dockerfile"
-            return Complaint("PINNED-PARENT", what, hint)
+            return _pinned(name)
         same = self._tagged(reference.repository).get(reference.tag or "latest", [])
         if len(images) == 1:
             image = images[0]
-            doubt = ""
-            if reference.tag and not same:
+            doubt = None
+            if reference.tag and not same and not image.retired:
                 tags = ", ".join(sorted(_tags(image)))
-                doubt = f"the tag of {shown(name)} is none of image {shown(image.id)}'s ({tags})"
+                what = f"the tag of {shown(name)} is none of image {shown(image.id)}'s ({tags})"
+                doubt = Complaint("OTHER-TAG", what)
             return Meaning(ParentKind.IMAGE, str(image.id), doubt)
         if len(same) == 1:
             return Meaning(ParentKind.IMAGE, str(same[0].id))
@@ -125,14 +135,10 @@ class Names:
         return self._by_tag[repository]
 
     def _repositories(self, image: DraftImage) -> set[Repository]:
-        paths = [f"{registry}/{image.repository}" for registry in self._registries]
-        found = set()
-        for path in [*paths, *image.said.get("aliases", ())]:
-            try:
-                found.add(parse_repository(path))
-            except ValueError:
-                continue
-        return found
+        return self._below_registries(image.repository) | _parsed(image.said.get("aliases", ()))
+
+    def _below_registries(self, path: str) -> set[Repository]:
+        return _parsed(f"{registry}/{path}" for registry in self._registries)
 
     def _is_unclear(self, name: str) -> bool:
         wrong = self._draft.top.wrong
@@ -147,6 +153,28 @@ class Names:
         return f"{hint} If not: {_snippet(name)}" if hint else _snippet(name)
 
 
+def _pinned(name: str) -> Complaint:
+    what = f"{shown(name)} is an image of this hierarchy, named by a digest"
+    hint = "the plan decides on the digest: leave it out of the Dockerfile"
+    return Complaint("PINNED-PARENT", what, hint)
+
+
+def _renamed(name: str, image: DraftImage) -> Meaning:
+    what = f"{shown(name)} is called {shown(image.id)} now"
+    doubt = Complaint("RENAMED-PARENT", what, f"write {image.id}")
+    return Meaning(ParentKind.IMAGE, str(image.id), doubt)
+
+
+def _parsed(paths: Iterable[str]) -> set[Repository]:
+    found = set()
+    for path in paths:
+        try:
+            found.add(parse_repository(path))
+        except ValueError:
+            continue
+    return found
+
+
 def _snippet(name: str) -> str:
     reference = parse_reference(name)
     source = reference if reference.digest else _with_tag(reference)
@@ -157,7 +185,7 @@ def _tags(image: DraftImage) -> set[str]:
     """Return the tags that people may write for an image: its version and its floating tags."""
     labels = image.said.get("labels", {})
     values = {f"label.{name}": str(value) for name, value in labels.items()}
-    values["version"] = str(image.said["version"])
+    values["version"] = image.version
     return {values["version"], *(expand(template, values) for template in image.floating)}
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from orchestrator.dockerfile import DockerfileParents, NamedParent, named_parents
 from orchestrator.load.draft import Draft, DraftImage
 from orchestrator.load.kinds import Complaint
+from orchestrator.load.life import successors
 from orchestrator.load.names import Names
 from orchestrator.load.problems import Problems, shown
 from orchestrator.load.yaml_nodes import Scalar
@@ -38,9 +39,15 @@ class Parents:
         self._names = names
         self._problems = problems
         self._texts: dict[str, str] = {}
+        self._draft = draft
+        self._successors = successors(draft)
+        self._inherited: dict[int, tuple[Scalar, bool]] = {}
+        """``id()`` of an inherited argument → the argument, and whether a Dockerfile takes it."""
         said: dict[str, DockerfileParents] = {}
         for name, image in draft.images.items():
-            if not image.broken and self._is_there(image, files[name]):
+            if image.retired and not image.broken:
+                self.of[name] = ()
+            elif not image.broken and self._is_there(image, files[name]):
                 said[name] = self._read(image, {})
         triggers = {image: read.triggers for image, read in said.items() if read.triggers}
         for name, read in said.items():
@@ -50,6 +57,7 @@ class Parents:
             # ONBUILD copies into whoever stands on it: read again those who may.
             again = triggers and any(self._trigger_names(p.name, triggers) for p in read.names)
             self._keep(image, self._read(image, triggers) if again else read)
+        self._doubt_inherited()
 
     def dockerfile(self, image: DraftImage) -> str:
         """Return the Dockerfile's path as the user would write it."""
@@ -59,15 +67,16 @@ class Parents:
         if files.context_problem:
             what = f"the context {shown(image.context)} of image {shown(image.id)}"
             what = f"{what} {files.context_problem}"
-            self._problems.error("BAD-CONTEXT", image.place("context"), what)
+            hint = "`context` is relative to the directory of the hierarchy file"
+            self._problems.error("BAD-CONTEXT", image.place("context"), what, hint, once=True)
         if files.context_problem and files.dockerfile_text is None:
             return False  # the Dockerfile is usually in there: one problem is enough
         if files.dockerfile_text is None:
             why = files.dockerfile_problem or "cannot be read"
             what = f"the Dockerfile {shown(image.dockerfile)} of image {shown(image.id)} {why}"
-            hint = "`dockerfile` is relative to `context`"
+            hint = _way_out(why)
             spot = image.place("dockerfile" if "dockerfile" in image.said else "context")
-            self._problems.error("BAD-DOCKERFILE", spot, what, hint)
+            self._problems.error("BAD-DOCKERFILE", spot, what, hint, once=True)
             return False
         self._texts[image.id] = files.dockerfile_text
         return True
@@ -116,14 +125,28 @@ class Parents:
             self._problem(image, named.line, meaning.code, meaning.what, meaning.hint)
             return None
         if meaning.doubt:
-            self._problem(image, named.line, "OTHER-TAG", meaning.doubt, "", "warning")
+            code, what, hint = meaning.doubt
+            self._problem(image, named.line, code, what, hint, "warning")
+        formerly: tuple[str, ...] = ()
+        if meaning.kind is ParentKind.IMAGE and meaning.subject in self._draft.images:
+            parent = self._draft.images[meaning.subject]
+            formerly = parent.formerly
+            if parent.retired:
+                self._doubt_retired(image, named, parent)
         return Parent(
             name=named.name,
             kind=meaning.kind,
             subject=meaning.subject,
             final=named.final,
             line=named.line,
+            first_name=str(formerly[0]) if formerly else "",
         )
+
+    def _doubt_retired(self, image: DraftImage, named: NamedParent, parent: DraftImage) -> None:
+        what = f"image {shown(image.id)} stands on {shown(parent.id)}, which is retired"
+        instead = self._successors[str(parent.id)]
+        hint = f"stand on {instead} instead" if instead else "stand on another image"
+        self._problem(image, named.line, "RETIRED-PARENT", what, hint, "warning")
 
     def _check_keys(self, image: DraftImage) -> None:
         """Refuse two spellings that BuildKit takes for one and we do not."""
@@ -144,6 +167,7 @@ class Parents:
             return
         read = {parent.subject: parent for parent in self.of[image.id]}
         stated: set[str] = set()
+        unknown = False
         for name in image.said["parents"]:
             subject = name
             if name not in read:
@@ -152,8 +176,10 @@ class Parents:
                     hint = self._problems.did_you_mean(name, self._names.known())
                     what = f"image {shown(image.id)} states the parent {shown(name)}"
                     what = f"{what}, which is neither an image nor an upstream"
+                    hint = hint or "leave `parents` out: they are read from the Dockerfile"
                     self._problems.error("UNKNOWN-PARENT", name, what, hint)
-                    return
+                    unknown = True
+                    continue
                 subject = meaning
             stated.add(subject)
             if subject not in read:
@@ -163,7 +189,8 @@ class Parents:
                 hint = f"it names: {lines or 'nothing'}"
                 self._problems.error("PARENTS-DISAGREE", name, what, hint)
         for subject, parent in read.items():
-            if subject not in stated:
+            # One that nobody knows is probably this one, misspelt.
+            if subject not in stated and not unknown:
                 spot = image.said["parents"]
                 what = f"image {shown(image.id)} states its parents on line {spot.line}"
                 what = f"{what} without {shown(subject)}: {self._line(image, parent)}"
@@ -184,11 +211,16 @@ class Parents:
 
     def _check_given(self, image: DraftImage, read: DockerfileParents) -> None:
         """Doubt what is given and not taken, and what is taken and not given."""
+        own = image.own.get("args", ())
         for name in image.said.get("args", {}):
-            if name not in read.arguments | _PREDEFINED and not name.startswith("BUILDKIT_"):
+            taken = name in read.arguments | _PREDEFINED or name.startswith("BUILDKIT_")
+            if name not in own:
+                before = self._inherited.get(id(name), (name, False))[1]
+                self._inherited[id(name)] = (name, taken or before)
+            elif not taken:
                 what = f"no ARG of {shown(self.dockerfile(image))} takes the argument {shown(name)}"
                 hint = self._problems.did_you_mean(name, read.arguments)
-                self._problems.warn("UNUSED-ARG", name, what, hint)
+                self._problems.warn("UNUSED-ARG", name, what, hint, once=True)
         given = image.said.get("secrets", ())
         for secret, line in read.secrets:
             if secret not in given:
@@ -197,6 +229,15 @@ class Parents:
                 self._problem(
                     image, line, "SECRET-NOT-GIVEN", f"{what} is not given", hint, "warning"
                 )
+
+    def _doubt_inherited(self) -> None:
+        """Doubt arguments of `defaults` and of tiers that no image at all takes."""
+        if self._problems.errors:
+            return
+        for name, taken in self._inherited.values():
+            if not taken:
+                what = f"no Dockerfile of those who inherit it takes the argument {shown(name)}"
+                self._problems.warn("UNUSED-ARG", name, what)
 
     def _refuse_stage(
         self, image: DraftImage, stage: str, key: str, read: DockerfileParents
@@ -221,3 +262,17 @@ class Parents:
         column = 1 + len(source) - len(source.lstrip()) if line else 0
         path = self.dockerfile(image)
         self._problems.keep(path, line, column, code, what, hint, source, severity)
+
+
+def _way_out(why: str) -> str:
+    """Return a hint for why a Dockerfile cannot be used."""
+    for words, hint in (
+        ("not UTF-8", "save it as UTF-8"),
+        ("is empty", "start with FROM NAME"),
+        ("larger than", "split it into several images"),
+        ("Permission denied", "make it readable for who runs this"),
+        ("symlink", "put a file, or a link inside the hierarchy's directory, in its place"),
+    ):
+        if words in why:
+            return hint
+    return "`dockerfile` is relative to `context`"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from orchestrator.errors import Problem
 
@@ -21,7 +21,7 @@ _MAX_SOURCE_LINE = 600
 
 _USER_INFO = r"(?<![\w.-])(?P<keep>)[^\s/@:'\"]+:[^\s/@'\"]+(?=@(?!sha256:))"
 _SECRET_VALUE = (
-    r"(?i)(?P<keep>[\"']?[\w.-]*(?:token|password|passwd|secret|credential|api[_-]?key|private[_-]?key)"
+    r"(?i)(?<![\w.-])(?P<keep>[\"']?[\w.-]*(?:token|password|passwd|secret|credential|api[_-]?key|private[_-]?key)"
     r"[\"']?\s*[:=]\s*)(?!\s|[\"']?(?:env|file):|[{\[])(\"[^\"]*\"|'[^']*'|[^\s,}#]+)"
 )
 _TOKEN = (
@@ -29,8 +29,33 @@ _TOKEN = (
 )
 
 
+class SourceFile:
+    """One file that people wrote.
+
+    Attributes:
+        name: its path as the user would write it.
+    """
+
+    __slots__ = ("_lines", "name", "text")
+
+    def __init__(self, name: str, text: str = "") -> None:
+        self.name = name
+        self.text = text
+        self._lines: list[str] | None = None
+
+    def line(self, number: int) -> str:
+        """Return a line's text without its newline; empty where there is none (1-based)."""
+        if self._lines is None:
+            self._lines = self.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        return self._lines[number - 1] if 0 < number <= len(self._lines) else ""
+
+
 class Spot(Protocol):
-    """Anything that knows where in the hierarchy file it stands (1-based)."""
+    """Anything that knows where it stands (1-based; 0 for a file as a whole)."""
+
+    @property
+    def file(self) -> SourceFile:
+        """The file."""
 
     @property
     def line(self) -> int:
@@ -41,21 +66,31 @@ class Spot(Protocol):
         """The column."""
 
 
+class Place(NamedTuple):
+    """A spot by itself."""
+
+    file: SourceFile
+    line: int = 0
+    column: int = 0
+
+
 class Problems:
     """What is wrong so far.
 
     Attributes:
-        file: the hierarchy file's path as the user would write it.
+        source: the hierarchy file.
+        file: its path, printable.
         found: in the order in which it was found.
         errors: how many of them are errors, those beyond the limit included.
     """
 
-    def __init__(self, file: str, text: str) -> None:
-        self.file = printable(file)
+    def __init__(self, source: SourceFile) -> None:
+        self.source = source
+        self.file = printable(source.name)
         self.found: list[Problem] = []
         self.errors = 0
-        self._text = text
-        self._lines: list[str] | None = None
+        self._kept: set[Problem] = set()
+        self._once: set[tuple[str, str, int, int]] = set()
         self._suggestions = _MAX_SUGGESTIONS
 
     @property
@@ -65,15 +100,24 @@ class Problems:
 
     def copy(self) -> Problems:
         """Return a collection that goes on from here without changing this one."""
-        copy = Problems(self.file, self._text)
+        copy = Problems(self.source)
         copy.found = list(self.found)
         copy.errors = self.errors
+        copy._kept = set(self._kept)
+        copy._once = set(self._once)
         return copy
 
     def error(
-        self, code: str, spot: Spot | None, what: str, hint: str = "", *, private: bool = False
+        self,
+        code: str,
+        spot: Spot | None,
+        what: str,
+        hint: str = "",
+        *,
+        private: bool = False,
+        once: bool = False,
     ) -> None:
-        """Keep an error in the hierarchy file; without a spot it is about the whole file.
+        """Keep an error; without a spot it is about the whole hierarchy file.
 
         Args:
             code: of the problem, like what follows.
@@ -81,16 +125,23 @@ class Problems:
             what: what.
             hint: what to do.
             private: what stands at the spot may be a secret, and is not shown.
+            once: only if the same code is not kept for the same spot yet: many images share it.
         """
-        line, column = (0, 0) if spot is None else (spot.line, spot.column)
-        source = self._source_line(line)
+        if once and self._is_said(code, spot):
+            return
+        file, line, column = self._place(spot)
+        source = file.line(line)
         source = f"{source[: column - 1]}***" if private else source
-        self.keep(self.file, line, column, code, what, hint, source, "error")
+        self.keep(file.name, line, column, code, what, hint, source, "error")
 
-    def warn(self, code: str, spot: Spot | None, what: str, hint: str = "") -> None:
+    def warn(
+        self, code: str, spot: Spot | None, what: str, hint: str = "", *, once: bool = False
+    ) -> None:
         """Keep what is legal and probably not meant."""
-        line, column = (0, 0) if spot is None else (spot.line, spot.column)
-        self.keep(self.file, line, column, code, what, hint, self._source_line(line), "warning")
+        if once and self._is_said(code, spot):
+            return
+        file, line, column = self._place(spot)
+        self.keep(file.name, line, column, code, what, hint, file.line(line), "warning")
 
     def keep(
         self,
@@ -110,18 +161,20 @@ class Problems:
             return
         # Cut first: the patterns for passwords are slow on long text.
         source_line = source_line[:_MAX_SOURCE_LINE] if 0 < column <= _MAX_SOURCE_LINE else ""
-        self.found.append(
-            Problem(
-                file=printable(file),
-                line=line,
-                column=column,
-                code=code,
-                what=_clipped(printable(masked(what[:_MAX_TEXT])), _MAX_TEXT),
-                hint=_clipped(printable(masked(hint[:_MAX_TEXT]), newlines=True), _MAX_TEXT),
-                source_line=_on_one_line(masked(source_line, same_length=True)),
-                severity=severity,
-            )
+        problem = Problem(
+            file=printable(file),
+            line=line,
+            column=column,
+            code=code,
+            what=_clipped(printable(masked(what[:_MAX_TEXT])), _MAX_TEXT),
+            hint=_clipped(printable(masked(hint[:_MAX_TEXT]), newlines=True), _MAX_TEXT),
+            source_line=_on_one_line(masked(source_line, same_length=True)),
+            severity=severity,
         )
+        # A thousand variants may share one Dockerfile, and its mistakes.
+        if problem not in self._kept:
+            self._kept.add(problem)
+            self.found.append(problem)
 
     def did_you_mean(self, word: str, known: Iterable[str]) -> str:
         """Return a hint with the known word that is most like this one, or nothing."""
@@ -136,7 +189,7 @@ class Problems:
 
         Where too many were found, one more says so.
         """
-        problems = sorted(set(self.found), key=lambda problem: (problem.file != self.file, problem))
+        problems = sorted(self.found, key=lambda problem: (problem.file != self.file, problem))
         if self.is_full:
             problems.append(
                 Problem(
@@ -149,10 +202,23 @@ class Problems:
             )
         return tuple(problems)
 
-    def _source_line(self, line: int) -> str:
-        if self._lines is None:
-            self._lines = self._text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        return self._lines[line - 1] if 0 < line <= len(self._lines) else ""
+    def _place(self, spot: Spot | None) -> tuple[SourceFile, int, int]:
+        return (self.source, 0, 0) if spot is None else (spot.file, spot.line, spot.column)
+
+    def _is_said(self, code: str, spot: Spot | None) -> bool:
+        file, line, column = self._place(spot)
+        said = (code, file.name, line, column)
+        if said in self._once:
+            return True
+        self._once.add(said)
+        return False
+
+
+def where(spot: Spot, beside: Spot) -> str:
+    """Return ``line 12``, or ``teams/a.yaml:12`` for a spot in another file than ``beside``."""
+    if spot.file is beside.file:
+        return f"line {spot.line}"
+    return f"{printable(spot.file.name)}:{spot.line}"
 
 
 def closest(word: str, known: Iterable[str]) -> str:

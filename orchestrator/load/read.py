@@ -5,48 +5,80 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from orchestrator.load.kinds import Complaint, Flag, Kind, ListOf, MapOf, Record, Text, Whole
-from orchestrator.load.problems import Problems, closest, shown
+from orchestrator.load.kinds import (
+    Complaint,
+    Flag,
+    Kind,
+    ListOf,
+    MapOf,
+    OneOrMore,
+    Record,
+    Text,
+    Whole,
+)
+from orchestrator.load.problems import Problems, SourceFile, closest, shown
 from orchestrator.load.yaml_nodes import CONTROL, Mapping, Node, Refused, Scalar, Sequence
+from orchestrator.model.tags import placeholders
 
 _NULLS = ("null", "Null", "NULL", "~")
 _OTHER_BOOLEANS = ("yes", "no", "on", "off", "y", "n", "true", "false")
+_NOWHERE = SourceFile("")
+
+#: The axes of the matrix that a record has, where ``{axis}`` is filled in later; None: nowhere.
+Axes = frozenset[str] | None
 
 
 class Values(dict[str, Any]):
     """What one record says, by its keys; keys that are absent or wrong are not there.
 
     Attributes:
-        line: where the record starts, 1-based.
+        file: where the record stands.
+        line: where it starts, 1-based.
         column: likewise.
         broken: something inside it is wrong, so that what is there is not all that was meant.
         wrong: keys whose value is wrong.
         places: key → the same, where it stands.
+        variant: sorted (axis, value) of the matrix that made it.
+        template: the entry with that matrix, as it was read; None for other records.
     """
 
-    __slots__ = ("broken", "column", "line", "places", "wrong")
+    __slots__ = ("broken", "column", "file", "line", "places", "template", "variant", "wrong")
 
     def __init__(self, node: Mapping | None = None) -> None:
         super().__init__()
+        self.file: SourceFile = node.file if node else _NOWHERE
         self.line = node.line if node else 0
         self.column = node.column if node else 0
         self.broken = False
         self.wrong: set[str] = set()
         self.places: dict[str, Scalar] = {}
+        self.variant: tuple[tuple[str, str], ...] = ()
+        self.template: Values | None = None
+
+    def like(self) -> Values:
+        """Return an empty record that stands where this one does, and is as broken."""
+        values = Values()
+        values.file, values.line, values.column = self.file, self.line, self.column
+        values.broken, values.wrong, values.places = self.broken, self.wrong, self.places
+        values.variant = self.variant
+        return values
 
 
 class Items(list[Any]):
     """What one list says, and where it starts."""
 
-    __slots__ = ("column", "line")
+    __slots__ = ("column", "file", "line")
 
-    def __init__(self, node: Sequence) -> None:
+    def __init__(self, node: Sequence | Scalar | Items) -> None:
         super().__init__()
-        self.line = node.line
-        self.column = node.column
+        self.file: SourceFile = node.file
+        self.line: int = node.line
+        self.column: int = node.column
 
 
-def read_record(kind: Record, node: Mapping, name: str, problems: Problems) -> Values:
+def read_record(
+    kind: Record, node: Mapping, name: str, problems: Problems, axes: Axes = None
+) -> Values:
     """Return what a map with our keys says.
 
     Texts come as :class:`Scalar`, lists as :class:`Items`, maps with the user's keys as dicts
@@ -57,13 +89,21 @@ def read_record(kind: Record, node: Mapping, name: str, problems: Problems) -> V
         node: the map.
         name: what it is called in messages: ``image 'base'``.
         problems: where mistakes are kept.
+        axes: of the matrix around it; texts with ``{axis}`` are then left for
+            :mod:`orchestrator.load.matrix` to check.
     """
     values = Values(node)
     before = problems.errors
+    if "matrix" in kind.fields:
+        axes = _axes(node)
     for text, (key, value) in node.entries.items():
         if problems.is_full:
             break
         field = kind.fields.get(text)
+        if text in kind.elsewhere:
+            what = f"`{text}` belongs into the hierarchy file, not into one that it includes"
+            problems.error("MISPLACED-KEY", key, what, f"move it to {problems.file}")
+            continue
         if field is None:
             hint = problems.did_you_mean(text, kind.fields)
             hint = hint or f"keys: {', '.join(kind.fields)}"
@@ -71,25 +111,88 @@ def read_record(kind: Record, node: Mapping, name: str, problems: Problems) -> V
             continue
         values.places[text] = key
         field_name = f"`{text}`" if kind.is_top else f"`{text}` of {name}"
-        read = _read(field.kind, value, key, field_name, problems)
+        read = _read(field.kind, value, key, field_name, problems, axes if field.varies else None)
         if read is None:
             values.wrong.add(text)
         else:
             values[text] = read
     for key_name, field in kind.fields.items():
-        if field.required and key_name not in node.entries:
-            problems.error("MISSING-KEY", values, f"{name} needs `{key_name}`", field.doc)
+        if (
+            field.required
+            and key_name not in node.entries
+            and not (values.get(field.unless) or field.unless in values.wrong)
+        ):
+            hint = f"for example `{field.example}`" if field.example else field.doc
+            problems.error("MISSING-KEY", values, f"{name} needs `{key_name}`", hint)
     if kind.one_of and sum(choice in node.entries for choice in kind.one_of) != 1:
         what = f"{name} needs exactly one of {' and '.join(kind.one_of)}"
-        problems.error("ONE-OF", values, what)
+        both = kind.one_of[0] in node.entries
+        hint = (
+            "leave one of them out"
+            if both
+            else f"for example {kind.fields[kind.one_of[0]].example}"
+        )
+        problems.error("ONE-OF", values, what, hint)
     values.broken = problems.errors > before
     return values
 
 
-def _read(kind: Kind, node: Node, key: Scalar, name: str, problems: Problems) -> Any:
+def complaint_of(kind: Text, text: str) -> Complaint | None:
+    """Return why a text is not of its kind."""
+    if len(text) > kind.longest:
+        return Complaint("BAD-VALUE", f"is longer than {kind.longest} characters")
+    if CONTROL.search(text):
+        hint = "texts are made of what can be printed, tabs and line breaks"
+        return Complaint("BAD-VALUE", "has a control character", hint)
+    if kind.choices:
+        if text in kind.choices:
+            return None
+        near = closest(text, kind.choices)
+        hint = f"did you mean {shown(near)}?" if near else f"one of: {', '.join(kind.choices)}"
+        return Complaint("UNKNOWN-VALUE", "is not known", hint)
+    if kind.pattern is not None and not re.fullmatch(kind.pattern, text):
+        hint = ""
+        if kind.code == "BAD-NAME" and (name := _name_like(text)):
+            hint = f"for example {name}"
+        elif kind.private:
+            hint = "say where the secret is; and change one that stood here itself"
+        return Complaint(kind.code, f"is not valid: it takes {kind.what}", hint)
+    return kind.check(text) if kind.check else None
+
+
+def refuse_text(
+    kind: Text, text: Scalar, name: str, problems: Problems, *, once: bool = False
+) -> bool:
+    """Keep why a text is not of its kind; False when it is."""
+    complaint = complaint_of(kind, text)
+    if complaint is None:
+        return False
+    what = f"{name} {complaint.what}" if kind.private else f"{name}: {shown(text)} {complaint.what}"
+    problems.error(complaint.code, text, what, complaint.hint, private=kind.private, once=once)
+    return True
+
+
+def refuse_axis(
+    axis: str, axes: frozenset[str], spot: Scalar, name: str, problems: Problems
+) -> None:
+    """Keep that a text, or an exclusion, names no axis of its matrix."""
+    hint = problems.did_you_mean(axis, sorted(axes))
+    hint = hint or f"axes: {', '.join(sorted(axes))}"
+    problems.error("UNKNOWN-AXIS", spot, f"{name}: {shown(axis)} is no axis of its `matrix`", hint)
+
+
+def _axes(node: Mapping) -> Axes:
+    """Return the names under a record's `matrix`, whatever is wrong with them."""
+    if "matrix" not in node.entries:
+        return None
+    matrix = node.entries["matrix"][1]
+    return frozenset(matrix.entries) if isinstance(matrix, Mapping) else frozenset()
+
+
+def _read(kind: Kind, node: Node, key: Scalar, name: str, problems: Problems, axes: Axes) -> Any:
     """Return the value of one field or item; None after a problem was kept."""
     if isinstance(kind, Text):
-        return _read_text(kind, node, key, name, problems)
+        return _read_text(kind, node, key, name, problems, axes)
     if isinstance(node, Refused):
         return None
     if isinstance(node, Scalar) and node.plain and (not node or node in _NULLS):
@@ -99,49 +202,44 @@ def _read(kind: Kind, node: Node, key: Scalar, name: str, problems: Problems) ->
         return _read_flag(node, name, problems)
     if isinstance(kind, Whole):
         return _read_whole(kind, node, name, problems)
+    if isinstance(kind, OneOrMore):
+        if isinstance(node, Scalar):
+            items = Items(node)
+            text = _read_text(kind.item, node, key, name, problems, axes)
+            items.extend([] if text is None else [text])
+            return items or None
+        kind = ListOf(kind.item, 1, kind.most)
     if isinstance(kind, ListOf):
-        return _read_list(kind, node, name, problems)
+        return _read_list(kind, node, name, problems, axes)
     if not isinstance(node, Mapping):
         _wrong_type(node, name, "a map", problems)
         return None
     if isinstance(kind, MapOf):
-        return _read_map(kind, node, name, problems)
-    return read_record(kind, node, name, problems)
+        return _read_map(kind, node, name, problems, axes)
+    return read_record(kind, node, name, problems, axes)
 
 
-def _read_text(kind: Text, node: Node, key: Scalar, name: str, problems: Problems) -> Scalar | None:
+def _read_text(
+    kind: Text, node: Node, key: Scalar, name: str, problems: Problems, axes: Axes
+) -> Scalar | None:
     if not isinstance(node, Scalar):
         if not isinstance(node, Refused):
-            _wrong_type(node, name, "text", problems)
+            hint = "write one text, without [ ]" if isinstance(node, Sequence) else ""
+            _wrong_type(node, name, "text", problems, hint)
         return None
     if node.plain and (not node or node in _NULLS):
         hint = 'for an empty text write ""' if not node else f'for the text write "{node}"'
         problems.error("NO-VALUE", node or key, f"{name} has no value", hint)
         return None
-    complaint = _complaint(kind, node)
-    if complaint:
-        text = "this" if kind.private else shown(node)
-        what = f"{name}: {text} {complaint.what}"
-        problems.error(complaint.code, node, what, complaint.hint, private=kind.private)
-        return None
-    return node
-
-
-def _complaint(kind: Text, text: Scalar) -> Complaint | None:
-    """Return why a text is not of its kind."""
-    if len(text) > kind.longest:
-        return Complaint("BAD-VALUE", f"is longer than {kind.longest} characters")
-    if CONTROL.search(text):
-        return Complaint("BAD-VALUE", "has a control character")
-    if kind.choices:
-        if text in kind.choices:
+    if axes is not None and "{" in node and len(node) <= kind.longest:
+        names = placeholders(node)
+        unknown = next((axis for axis in names if axis not in axes), None)
+        if unknown is not None and not kind.braces:
+            refuse_axis(unknown, axes, node, name, problems)
             return None
-        near = closest(text, kind.choices)
-        hint = f"did you mean {shown(near)}?" if near else f"one of: {', '.join(kind.choices)}"
-        return Complaint("UNKNOWN-VALUE", "is not known", hint)
-    if kind.pattern is not None and not re.fullmatch(kind.pattern, text):
-        return Complaint(kind.code, f"is not valid: it takes {kind.what}")
-    return kind.check(text) if kind.check else None
+        if any(axis in axes for axis in names):
+            return node  # checked once it is filled in
+    return None if refuse_text(kind, node, name, problems) else node
 
 
 def _read_flag(node: Node, name: str, problems: Problems) -> bool | None:
@@ -172,13 +270,14 @@ def _read_whole(kind: Whole, node: Node, name: str, problems: Problems) -> int |
     return number
 
 
-def _read_list(kind: ListOf, node: Node, name: str, problems: Problems) -> Items | None:
+def _read_list(kind: ListOf, node: Node, name: str, problems: Problems, axes: Axes) -> Items | None:
     if not isinstance(node, Sequence):
         hint = "write [ ] around it" if isinstance(node, Scalar) else ""
         _wrong_type(node, name, "a list", problems, hint)
         return None
     if len(node.items) < kind.least:
-        problems.error("NO-VALUE", node, f"{name} is empty")
+        hint = "write at least one item, or remove the key"
+        problems.error("NO-VALUE", node, f"{name} is empty", hint)
         return None
     if kind.most is not None and len(node.items) > kind.most:
         what = f"{name} has {len(node.items)} items, and can have {kind.most}"
@@ -190,10 +289,11 @@ def _read_list(kind: ListOf, node: Node, name: str, problems: Problems) -> Items
         if problems.is_full:
             break
         item_name = name if isinstance(kind.item, Text) else f"item {position} of {name}"
-        read = _read(kind.item, item, _scalar_at(item), item_name, problems)
+        read = _read(kind.item, item, _scalar_at(item), item_name, problems, axes)
         if isinstance(read, Scalar):
             if read in seen:
-                problems.error("DUPLICATE-VALUE", read, f"{name} has {shown(read)} twice")
+                what = f"{name} has {shown(read)} twice"
+                problems.error("DUPLICATE-VALUE", read, what, "remove one of them")
                 continue
             seen.add(read)
         if read is not None:
@@ -202,25 +302,38 @@ def _read_list(kind: ListOf, node: Node, name: str, problems: Problems) -> Items
 
 
 def _read_map(
-    kind: MapOf, node: Mapping, name: str, problems: Problems
+    kind: MapOf, node: Mapping, name: str, problems: Problems, axes: Axes
 ) -> dict[Scalar, Any] | None:
     if len(node.entries) < kind.least:
         problems.error("NO-VALUE", node, f"{name} is empty")
         return None
+    if kind.most is not None and len(node.entries) > kind.most:
+        what = f"{name} has {len(node.entries)} entries, and can have {kind.most}"
+        problems.error("OUT-OF-RANGE", node, what)
+        return None
     title = kind.value.title if isinstance(kind.value, Record) else ""
+    may_vary = isinstance(kind.value, Record) and "matrix" in kind.value.fields
     values: dict[Scalar, Any] = {}
     for text, (key, value) in node.entries.items():
         if problems.is_full:
             break
-        complaint = _complaint(kind.key, key)
+        # The key of an entry with a matrix is the template of several.
+        varies = may_vary and isinstance(value, Mapping) and "matrix" in value.entries
+        complaint = None if varies else complaint_of(kind.key, key)
         if complaint:
             what = f"{name}: {shown(text)} {complaint.what}"
             problems.error(complaint.code, key, what, complaint.hint)
         value_name = f"{title} '{text[:64]}'" if title else f"'{text[:64]}' in {name}"
-        read = values[key] = _read(kind.value, value, key, value_name, problems)
+        read = values[key] = _read(kind.value, value, key, value_name, problems, axes)
         if complaint and isinstance(read, Values):
             read.broken = True
     return values
+
+
+def _name_like(text: str) -> str:
+    """Return a name in lower case that keeps the letters and digits of a text; may be empty."""
+    plain = re.sub("[^a-z0-9._]+", "-", text[:64].lower())
+    return re.sub("[._-]*-[._-]*|[.]{2,}|_{3,}", "-", plain).strip("._-")
 
 
 def _wrong_type(node: Node, name: str, wanted: str, problems: Problems, hint: str = "") -> None:
@@ -238,5 +351,6 @@ def _scalar_at(node: Node) -> Scalar:
     if isinstance(node, Scalar):
         return node
     scalar = Scalar()
-    scalar.line, scalar.column, scalar.plain = node.line, node.column, False
+    scalar.file, scalar.line, scalar.column = node.file, node.line, node.column
+    scalar.plain = False
     return scalar

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from orchestrator.load.draft import Draft, DraftImage
-from orchestrator.load.problems import Problems, Spot, masked, shown
+from orchestrator.load.problems import Problems, Spot, masked, shown, where
 from orchestrator.load.read import Values
 from orchestrator.load.yaml_nodes import Scalar
-from orchestrator.model.names import is_tag
+from orchestrator.model.names import Repository, is_tag, parse_repository
 from orchestrator.model.tags import PLACEHOLDERS, RESERVED_PREFIXES, expand, placeholders
 
 _SOAK_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -22,6 +22,7 @@ def check(draft: Draft) -> None:
     problems = draft.found
     _check_twins("image", draft.names, problems)
     _check_twins("secret", draft.top.get("secrets", {}), problems)
+    _check_registries(draft, problems)
     _check_upstreams(draft, problems)
     for image in draft.images.values():
         _check_image(image, draft, problems)
@@ -48,13 +49,28 @@ def _check_twins(kind: str, names: Iterable[Scalar], problems: Problems) -> None
         first = seen.setdefault(folded, name)
         if first is not name:
             what = f"{kind}s {shown(first)} and {shown(name)} are the same but for case or Unicode"
-            problems.error("DUPLICATE-NAME", name, what, f"the first is on line {first.line}")
+            problems.error("DUPLICATE-NAME", name, what, f"the first is on {where(first, name)}")
+
+
+def _check_registries(draft: Draft, problems: Problems) -> None:
+    """Refuse two spellings of one registry."""
+    seen: dict[Repository, Scalar] = {}
+    for registry in draft.top.get("registry", ()):
+        first = seen.setdefault(parse_repository(f"{registry}/x"), registry)
+        if first is not registry:
+            what = f"{shown(first)} and {shown(registry)} are the same registry"
+            problems.error("DUPLICATE-VALUE", registry, what, "keep one of them")
 
 
 def _check_upstreams(draft: Draft, problems: Problems) -> None:
     for name, said in draft.top.get("upstreams", {}).items():
         if name in draft.names:
             what = f"{shown(name)} is an upstream and an image of this hierarchy"
+            hint = f"spell the upstream with its registry or tag: docker.io/library/{name[:80]}:TAG"
+            problems.error("UPSTREAM-IS-IMAGE", name, what, hint)
+        elif name in draft.former:
+            what = f"{shown(name)} is an upstream, and was the id of image"
+            what = f"{what} {shown(draft.former[name].id)}"
             hint = f"spell the upstream with its registry or tag: docker.io/library/{name[:80]}:TAG"
             problems.error("UPSTREAM-IS-IMAGE", name, what, hint)
         if said is None:
@@ -79,7 +95,7 @@ def _check_image(image: DraftImage, draft: Draft, problems: Problems) -> None:
             what = (
                 f"image {shown(image.id)} wants the secret {shown(secret)}, which is not declared"
             )
-            problems.error("UNKNOWN-SECRET", secret, what, hint)
+            problems.error("UNKNOWN-SECRET", secret, what, hint, once=True)
     for name, value in said.get("args", {}).items():
         text = f"{name}: {value[:400]}" if value else ""
         if masked(text) != text:
@@ -87,12 +103,17 @@ def _check_image(image: DraftImage, draft: Draft, problems: Problems) -> None:
                 f"build argument {shown(name)} of image {shown(image.id)} looks like a credential"
             )
             hint = "build arguments end in the image's history: pass it with `secrets:`"
-            problems.warn("SECRET-IN-ARGS", name, what, hint)
+            problems.warn("SECRET-IN-ARGS", name, what, hint, once=True)
     both = [item for item in said.get("drop_platforms", ()) if item in image.platforms]
     for platform in both:
         what = f"image {shown(image.id)} builds {platform} and drops it"
         hint = "take it out of `platforms` or out of `drop_platforms`"
-        problems.error("DROPPED-PLATFORM", platform, what, hint)
+        problems.error("DROPPED-PLATFORM", platform, what, hint, once=True)
+    tier, tiers = draft.shared.tier_of(image.own), draft.top.get("tiers")
+    if tier is not None and tiers is not None and tier not in tiers:
+        what = f"image {shown(image.id)} is in the tier {shown(tier)}, which `tiers` does not have"
+        hint = problems.did_you_mean(tier, tiers) or f"tiers: {', '.join(list(tiers)[:20])}"
+        problems.warn("UNKNOWN-TIER", tier, what, hint, once=True)
 
 
 def _check_builders(builders: Any, problems: Problems) -> None:
@@ -108,7 +129,14 @@ def _check_subscription(
     for pattern in subscription.get("images", ()):
         if pattern in draft.names:
             continue
+        if pattern in draft.former:
+            now = draft.former[pattern].id
+            what = f"team {team} subscribes to {shown(pattern)}, which is called {shown(now)} now"
+            problems.warn("RENAMED-IMAGE", pattern, what, f"write {now}")
+            continue
         if not any(letter in pattern for letter in "*?["):
+            if "images" in draft.top.wrong:
+                continue
             hint = problems.did_you_mean(pattern, draft.names)
             what = f"team {team} subscribes to {shown(pattern)}, which is no image"
             problems.error("UNKNOWN-IMAGE", pattern, what, hint)
@@ -130,24 +158,29 @@ class _Tags:
         self._problems = draft.found
         self._unusable: set[int] = set()
         """``id()`` of the templates that are wrong whichever image uses them."""
-        self._said: set[tuple[str, int, int]] = set()
+        self._refused: set[tuple[str, int, int]] = set()
+        """Where they stand."""
         self._taken: dict[tuple[str, str], DraftImage] = {}
         """(repository, tag) → the image that moves it."""
 
     def check(self) -> None:
         """Keep every template that cannot be used, and every tag that two images would move."""
         top = self._draft.top
-        for said in (top, *(image.said for image in self._draft.images.values())):
+        tiers = [tier for tier in top.get("tiers", {}).values() if tier is not None]
+        own = (image.own for image in self._draft.images.values())
+        for said in (top, top.get("defaults", {}), *tiers, *own):
             if "tags" in said:
                 self._check_shapes(said["tags"])
         if "tags" in top.wrong or ("tags" in top and top["tags"].broken):
             return  # whatever images inherit is not what was meant
         for image in self._draft.images.values():
-            if image.broken:
+            if self._problems.is_full:
+                return
+            if image.broken or image.retired:
                 continue
             labels = image.said.get("labels", {})
             values = {f"label.{name}": str(value) for name, value in labels.items()}
-            values["version"] = str(image.said["version"])
+            values["version"] = image.version
             for name, length in PLACEHOLDERS.items():
                 if length:
                     values[name] = "0" * length
@@ -165,7 +198,8 @@ class _Tags:
             if name not in values:
                 what = f"{shown(template)} needs the label {shown(name[6:])}"
                 what = f"{what}, which image {shown(image.id)} does not have"
-                self._problems.error("TAG-TEMPLATE", image.id, what, f"line {spot.line} says so")
+                hint = f"{where(spot, image.id)} says so"
+                self._problems.error("TAG-TEMPLATE", image.id, what, hint, once=True)
                 return
         tag = expand(template, values)
         if not is_tag(tag):
@@ -173,7 +207,7 @@ class _Tags:
             what = f"{what} {shown(tag)}, which no registry takes"
             hint = "a tag has letters, digits, '_', '.' and '-', at most 128, and starts with none "
             hint += "of '.' and '-'"
-            self._problems.error("BAD-TAG", image.place("version"), what, hint)
+            self._problems.error("BAD-TAG", image.place("version"), what, hint, once=True)
         elif tag.lower().startswith(RESERVED_PREFIXES):
             self._refuse_reserved(image.place("version"), tag)
         elif not is_immutable:
@@ -185,25 +219,19 @@ class _Tags:
             spot = template if isinstance(template, Scalar) else image.id
             what = f"image {shown(image.id)} would move the tag 'latest', which says nothing"
             hint = "name what it stands for, or write `allow_latest: true`"
-            self._once("LATEST", spot, what, hint)
+            self._problems.error("LATEST", spot, what, hint, once=True)
         other = self._taken.setdefault((image.repository, tag), image)
         if other is not image:
-            what = f"images {shown(other.id)} and {shown(image.id)} would both move the tag"
-            what = f"{what} {shown(tag)} of the repository {shown(image.repository)}"
+            what = f"images {shown(other.id)} ({where(other.id, image.id)}) and {shown(image.id)}"
+            what = f"{what} would both move the tag {shown(tag)} of the repository"
+            what = f"{what} {shown(image.repository)}"
             hint = "give one its own `repository`, or put what tells them apart into `tags`"
-            self._problems.error("TAG-COLLISION", image.id, what, hint)
+            self._problems.error("TAG-COLLISION", image.id, what, hint, once=True)
 
     def _refuse_reserved(self, spot: Spot, tag: str) -> None:
         what = f"tags like {shown(tag)} are written by the orchestrator and by cosign"
         hint = f"start it with none of {', '.join(RESERVED_PREFIXES)}"
-        self._once("RESERVED-TAG", spot, what, hint)
-
-    def _once(self, code: str, spot: Spot, what: str, hint: str) -> None:
-        """Keep a problem of a template that many images share for the first of them only."""
-        place = (code, spot.line, spot.column)
-        if place not in self._said:
-            self._said.add(place)
-            self._problems.error(code, spot, what, hint)
+        self._problems.error("RESERVED-TAG", spot, what, hint, once=True)
 
     def _check_shapes(self, tags: Values) -> None:
         """Check templates by themselves, where they are written."""
@@ -214,8 +242,13 @@ class _Tags:
             for template in templates:
                 before = self._problems.errors
                 self._check_shape(template, is_immutable=key == "immutable")
-                if self._problems.errors > before:
+                # A variant's is at the place of another one's, of which this was said already.
+                if self._problems.errors > before or self._is_unusable(template):
                     self._unusable.add(id(template))
+                    self._refused.add((template.file.name, template.line, template.column))
+
+    def _is_unusable(self, template: Scalar) -> bool:
+        return (template.file.name, template.line, template.column) in self._refused
 
     def _check_shape(self, template: Scalar, *, is_immutable: bool) -> None:
         names = placeholders(template)
@@ -226,20 +259,20 @@ class _Tags:
                 known = " ".join(f"{{{known}}}" for known in PLACEHOLDERS)
                 hint = hint or f"placeholders: {known} {{label.NAME}}"
                 what = f"{shown(template)} has the unknown placeholder {shown(name)}"
-                self._problems.error("TAG-TEMPLATE", template, what, hint)
+                self._problems.error("TAG-TEMPLATE", template, what, hint, once=True)
         if is_immutable and "key" not in names:
             what = f"{shown(template)} does not contain {{key}}"
             hint = "without it two builds could want one tag, and an immutable tag never moves"
-            self._problems.error("TAG-TEMPLATE", template, what, hint)
+            self._problems.error("TAG-TEMPLATE", template, what, hint, once=True)
         moving = [name for name in names if name in ("key", "date", "run", "commit")]
         if not is_immutable and moving:
             what = f"{shown(template)} is a floating tag, but {{{moving[0]}}} never stays the same"
             hint = "use {version} and {label.NAME}, or make it the immutable tag"
-            self._problems.error("TAG-TEMPLATE", template, what, hint)
+            self._problems.error("TAG-TEMPLATE", template, what, hint, once=True)
         neutral = expand(template, dict.fromkeys(names, "0"))
         if neutral.lower().startswith(RESERVED_PREFIXES):
             self._refuse_reserved(template, template)
         elif not is_tag(neutral):
             what = f"{shown(template)} cannot become a tag"
             hint = "letters, digits, '_', '.', '-' and {placeholders}; at most 128 characters"
-            self._problems.error("TAG-TEMPLATE", template, what, hint)
+            self._problems.error("TAG-TEMPLATE", template, what, hint, once=True)

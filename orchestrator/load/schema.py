@@ -1,7 +1,8 @@
-"""The field table as a JSON Schema, for editors.
+"""The field table as JSON Schemas, for editors.
 
-The package ships what :func:`text` returns as ``orchestrator/schema/hierarchy.json``. It knows
-each field by itself; rules between fields are :mod:`orchestrator.load.rules`' business.
+The package ships what :func:`text` returns as ``orchestrator/schema/hierarchy.json`` and, for the
+files that a hierarchy includes, ``include.json``. They know each field by itself; rules between
+fields are :mod:`orchestrator.load.rules`' business.
 """
 
 from __future__ import annotations
@@ -9,36 +10,58 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from orchestrator.load.fields import HIERARCHY
-from orchestrator.load.kinds import Flag, Kind, ListOf, MapOf, Record, Text, Whole
+from orchestrator.load.fields import HIERARCHY, INCLUDED
+from orchestrator.load.kinds import Flag, Kind, ListOf, MapOf, OneOrMore, Record, Text, Whole
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def json_schema() -> dict[str, Any]:
-    """Return the schema of ``hierarchy.yaml``."""
-    return {
-        "$schema": DIALECT,
-        "title": "hierarchy.yaml",
-        "description": "A hierarchy of container images that `orchestrate` builds in order.",
-        **_schema(HIERARCHY),
-    }
+#: Name of a schema → what it describes: title, sentence, fields.
+SCHEMAS: dict[str, tuple[str, str, Record]] = {
+    "hierarchy": (
+        "hierarchy.yaml",
+        "A hierarchy of container images that `orchestrate` builds in order.",
+        HIERARCHY,
+    ),
+    "include": (
+        "a file that hierarchy.yaml includes",
+        "Images and subscriptions of one team, in a hierarchy of container images.",
+        INCLUDED,
+    ),
+}
+
+_AXIS = r"\{[a-z][a-z0-9_-]*\}"
 
 
-def text() -> str:
-    """Return the schema as it is shipped."""
-    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+def json_schema(name: str = "hierarchy") -> dict[str, Any]:
+    """Return one of :data:`SCHEMAS`."""
+    title, description, record = SCHEMAS[name]
+    return {"$schema": DIALECT, "title": title, "description": description, **_schema(record)}
 
 
-def _schema(kind: Kind) -> dict[str, Any]:
+def text(name: str = "hierarchy") -> str:
+    """Return a schema as it is shipped."""
+    return json.dumps(json_schema(name), indent=2, ensure_ascii=False) + "\n"
+
+
+def _schema(kind: Kind, *, varies: bool = False) -> dict[str, Any]:
+    """Return the schema of one kind.
+
+    Args:
+        kind: of the value.
+        varies: texts may have an axis between braces in place of what their pattern asks for.
+    """
     if isinstance(kind, Text):
-        return _text(kind)
+        return _text(kind, varies=varies)
     if isinstance(kind, Flag):
         return {"type": "boolean"}
     if isinstance(kind, Whole):
         return {"type": "integer", "minimum": kind.least, "maximum": kind.most}
+    if isinstance(kind, OneOrMore):
+        several = _schema(ListOf(kind.item, 1, kind.most), varies=varies)
+        return {"anyOf": [_text(kind.item, varies=varies), several]}
     if isinstance(kind, ListOf):
-        items: dict[str, Any] = {"type": "array", "items": _schema(kind.item)}
+        items: dict[str, Any] = {"type": "array", "items": _schema(kind.item, varies=varies)}
         if kind.least:
             items["minItems"] = kind.least
         if kind.most is not None:
@@ -50,19 +73,20 @@ def _schema(kind: Kind) -> dict[str, Any]:
         return {
             "type": "object",
             "propertyNames": _text(kind.key),
-            "additionalProperties": _schema(kind.value),
+            "additionalProperties": _schema(kind.value, varies=varies),
             **({"minProperties": kind.least} if kind.least else {}),
+            **({} if kind.most is None else {"maxProperties": kind.most}),
         }
     return _record(kind)
 
 
-def _text(kind: Text) -> dict[str, Any]:
+def _text(kind: Text, *, varies: bool = False) -> dict[str, Any]:
     if kind.choices:
         return {"enum": list(kind.choices)}
     # We take 3.10 as it was written; an editor sees a number there, and must not complain.
     schema: dict[str, Any] = {"type": ["string", "number", "boolean"] if kind.loose else "string"}
     if kind.pattern is not None:
-        schema["pattern"] = kind.pattern
+        schema["pattern"] = f"{kind.pattern}|{_AXIS}" if varies else kind.pattern
     schema["maxLength"] = kind.longest
     return schema
 
@@ -70,13 +94,20 @@ def _text(kind: Text) -> dict[str, Any]:
 def _record(kind: Record) -> dict[str, Any]:
     properties = {}
     for name, field in kind.fields.items():
-        properties[name] = {"description": field.doc, **_schema(field.kind)}
+        inner = _schema(field.kind, varies=field.varies)
+        properties[name] = {"description": field.doc, **inner}
         if field.default is not None:
             properties[name]["default"] = field.default
     schema: dict[str, Any] = {"type": "object", "properties": properties}
-    required = [name for name, field in kind.fields.items() if field.required]
+    required = [n for n, field in kind.fields.items() if field.required and not field.unless]
     if required:
         schema["required"] = required
+    for other in dict.fromkeys(f.unless for f in kind.fields.values() if f.unless):
+        instead: dict[str, Any] = {"required": [other]}
+        if isinstance(kind.fields[other].kind, Flag):
+            instead["properties"] = {other: {"const": True}}
+        needed = [n for n, field in kind.fields.items() if field.unless == other]
+        schema["anyOf"] = [{"required": needed}, instead]
     if kind.one_of:
         schema["oneOf"] = [{"required": [name]} for name in kind.one_of]
     schema["additionalProperties"] = False

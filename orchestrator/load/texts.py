@@ -8,13 +8,16 @@ from collections.abc import Callable
 
 from orchestrator.load.kinds import Complaint
 from orchestrator.load.problems import closest, shown
+from orchestrator.load.requirement import clauses
 from orchestrator.model.names import (
     is_image_id,
     is_platform,
+    mended,
     normal_platform,
     parse_reference,
     parse_repository,
 )
+from orchestrator.model.tags import PLACEHOLDERS
 
 #: Platforms that BuildKit builds images for.
 PLATFORMS = (
@@ -69,13 +72,15 @@ _ULIMITS = (
     "sigpending",
     "stack",
 )
+_ANY_REGISTRY, _ANY_PATH = "registry.invalid/", "/any-path"
 _USER_INFO = r"(?:^|//|:)[^/@\s]*@(?!sha\d)"
 
 
 def check_image_id(text: str) -> Complaint | None:
     """Refuse the names that BuildKit keeps for itself, and what cannot be a repository."""
     if text in ("scratch", "context"):
-        return Complaint("BAD-NAME", "is a name that Dockerfiles keep for something else")
+        what = "is a name that Dockerfiles keep for something else"
+        return Complaint("BAD-NAME", what, f"for example {text}-base")
     if not is_image_id(text):
         return Complaint("BAD-NAME", "is not an image id")
     return None
@@ -95,6 +100,11 @@ def check_path(text: str) -> Complaint | None:
     if not text.strip() or text != text.strip() or not text.isprintable():
         return Complaint("BAD-VALUE", "is not a path")
     return None
+
+
+def check_pattern(text: str) -> Complaint | None:
+    """Refuse what is not a pattern for files inside the tree."""
+    return check_path(text) or check_inside(text)
 
 
 def check_inside(text: str) -> Complaint | None:
@@ -125,7 +135,11 @@ def check_registry(text: str) -> Complaint | None:
     if "://" not in text and not ("." in host or ":" in host or host == "localhost"):
         hint = f"Docker Hub is docker.io/{host[:40]}; a registry on this machine, localhost:5000"
         return Complaint("BAD-REFERENCE", "does not start with a registry's host", hint)
-    return _grammar(parse_repository, f"{text}/x")
+    return _grammar(
+        parse_repository,
+        text if "/" in text else f"{text}{_ANY_PATH}",
+        "registry.example:5000/gold",
+    )
 
 
 def check_registry_host(text: str) -> Complaint | None:
@@ -138,7 +152,7 @@ def check_registry_host(text: str) -> Complaint | None:
         return Complaint("BAD-REFERENCE", "is not HOST or HOST:PORT", hint)
     if not ("." in text or ":" in text or text == "localhost"):
         return Complaint("BAD-REFERENCE", "is not a registry's host", "write it with its domain")
-    return _grammar(parse_repository, f"{text}/x")
+    return _grammar(parse_repository, f"{text}{_ANY_PATH}", "registry.example:5000")
 
 
 def check_repository(text: str) -> Complaint | None:
@@ -149,7 +163,7 @@ def check_repository(text: str) -> Complaint | None:
     last = text.rpartition("/")[2]
     if ":" in last or "@" in last:
         return Complaint("BAD-REFERENCE", "has a tag or a digest", "a repository has neither")
-    return _grammar(parse_repository, text)
+    return _grammar(parse_repository, text, "registry.example/old/base")
 
 
 def check_repository_path(text: str) -> Complaint | None:
@@ -158,18 +172,46 @@ def check_repository_path(text: str) -> Complaint | None:
     if ":" in text or "@" in text or (slash and ("." in first or first == "localhost")):
         hint = "it is published below `registry:`; name only the path"
         return Complaint("BAD-REFERENCE", "is more than a path", hint)
-    return _grammar(parse_repository, f"registry.invalid/{text}")
+    return _grammar(parse_repository, f"{_ANY_REGISTRY}{text}", "team/app")
 
 
 def check_reference(text: str) -> Complaint | None:
     """Refuse what is not an image's name."""
-    return _credentials(text) or _grammar(parse_reference, text)
+    return _credentials(text) or _grammar(parse_reference, text, "docker.io/library/debian:12")
+
+
+def check_axis(text: str) -> Complaint | None:
+    """Refuse axes that tag templates know as something else."""
+    if text in PLACEHOLDERS:
+        hint = f"in tags {{{text}}} means something else already"
+        return Complaint("BAD-NAME", "cannot be the name of an axis", hint)
+    return None
+
+
+def check_date(text: str) -> Complaint | None:
+    """Refuse days that no calendar has; the text has the form of one."""
+    from datetime import date  # rare, and not worth loading for everybody
+
+    try:
+        date.fromisoformat(text)
+    except ValueError as error:
+        hint = "YYYY-MM-DD, for example 2027-06-30"
+        return Complaint("BAD-VALUE", f"is no date: {error}", hint)
+    return None
+
+
+def check_requirement(text: str) -> Complaint | None:
+    """Refuse what does not say which versions fit."""
+    if clauses(text) is None:
+        return Complaint("BAD-VALUE", "is no requirement", 'for example ">=1.2" or ">=1.2, <2"')
+    return None
 
 
 def check_argument_name(text: str) -> Complaint | None:
     """Refuse names whose values are not the user's to choose."""
     if text in RESERVED_ARGUMENTS:
-        return Complaint("RESERVED-ARG", "is set by the orchestrator or by BuildKit itself")
+        what = "is set by the orchestrator or by BuildKit itself"
+        return Complaint("RESERVED-ARG", what, "leave it out, or use another name")
     return None
 
 
@@ -221,9 +263,11 @@ def _credentials(text: str) -> Complaint | None:
     return None
 
 
-def _grammar(parse: Callable[[str], object], text: str) -> Complaint | None:
+def _grammar(parse: Callable[[str], object], text: str, example: str) -> Complaint | None:
     try:
         parse(text)
     except ValueError as error:
-        return Complaint("BAD-REFERENCE", f"breaks the rules for image names: {error}")
+        meant = mended(text).removeprefix(_ANY_REGISTRY).removesuffix(_ANY_PATH)
+        hint = f"did you mean {shown(meant)}?" if meant else f"for example {example}"
+        return Complaint("BAD-REFERENCE", f"breaks the rules for image names: {error}", hint)
     return None

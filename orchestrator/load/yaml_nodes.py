@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from orchestrator.load.problems import Problems, shown
+from orchestrator.load.problems import Place, Problems, SourceFile, shown
 
 try:
     from yaml import CSafeLoader as _Loader
@@ -24,6 +24,8 @@ except ImportError:  # PyYAML built without libyaml
 
 MAX_BYTES = 4 << 20
 MAX_DEPTH = 40
+#: Values, and starts and ends of lists and maps: some 300 bytes of memory each.
+MAX_EVENTS = 500_000
 
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 _BYTE_ORDER_MARKS = (
@@ -38,24 +40,34 @@ class Scalar(str):
     """Text as it was written.
 
     Attributes:
+        file: where it stands.
         line: 1-based.
         column: 1-based, in characters.
         plain: it stands there without quotes.
     """
 
-    __slots__ = ("column", "line", "plain")
+    __slots__ = ("column", "file", "line", "plain")
 
+    file: SourceFile
     line: int
     column: int
     plain: bool
+
+    def at_same_place(self, text: str) -> Scalar:
+        """Return another text that stands where this one does."""
+        scalar = Scalar(text)
+        scalar.file, scalar.line, scalar.column = self.file, self.line, self.column
+        scalar.plain = self.plain
+        return scalar
 
 
 class Sequence:
     """A list."""
 
-    __slots__ = ("column", "items", "line")
+    __slots__ = ("column", "file", "items", "line")
 
-    def __init__(self, line: int, column: int) -> None:
+    def __init__(self, file: SourceFile, line: int, column: int) -> None:
+        self.file = file
         self.line = line
         self.column = column
         self.items: list[Node] = []
@@ -64,9 +76,10 @@ class Sequence:
 class Mapping:
     """A map, in the file's order and without doubles: text of the key → (key, value)."""
 
-    __slots__ = ("column", "entries", "line")
+    __slots__ = ("column", "entries", "file", "line")
 
-    def __init__(self, line: int, column: int) -> None:
+    def __init__(self, file: SourceFile, line: int, column: int) -> None:
+        self.file = file
         self.line = line
         self.column = column
         self.entries: dict[str, tuple[Scalar, Node]] = {}
@@ -75,22 +88,15 @@ class Mapping:
 class Refused:
     """What stands in for something that was refused already."""
 
-    __slots__ = ("column", "line")
+    __slots__ = ("column", "file", "line")
 
-    def __init__(self, line: int, column: int) -> None:
+    def __init__(self, file: SourceFile, line: int, column: int) -> None:
+        self.file = file
         self.line = line
         self.column = column
 
 
 Node = Scalar | Sequence | Mapping | Refused
-
-
-class _Place:
-    __slots__ = ("column", "line")
-
-    def __init__(self, mark: Any) -> None:
-        self.line: int = mark.line + 1 if mark else 1
-        self.column: int = mark.column + 1 if mark else 1
 
 
 class Unreadable(NamedTuple):
@@ -116,51 +122,54 @@ def decode(content: bytes) -> tuple[str, Unreadable | None]:
             hint = f"save it as UTF-8; it starts like {name}"
             return "", Unreadable("NOT-UTF-8", 0, 0, "the file is not UTF-8", hint)
     content = content.removeprefix(codecs.BOM_UTF8)
+    if b"\0" in content[:2]:
+        hint = "save it as UTF-8; it looks like UTF-16 or UTF-32"
+        return "", Unreadable("NOT-UTF-8", 0, 0, "the file is not UTF-8", hint)
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
         before = content[: error.start].decode()
-        line = before.count("\n") + 1
-        column = len(before) - before.rfind("\n")
+        line, column = _end_of(before)
         what = f"byte 0x{content[error.start]:02x} is not UTF-8"
         return before, Unreadable("NOT-UTF-8", line, column, what, "save the file as UTF-8")
     found = CONTROL.search(text)
     if found:
-        line = text.count("\n", 0, found.start()) + 1
-        column = found.start() - text.rfind("\n", 0, found.start())
+        line, column = _end_of(text[: found.start()])
         what = f"there is a control character (U+{ord(found[0]):04X}) in the file"
         return text, Unreadable("CONTROL-CHARACTER", line, column, what, "remove it")
     return text, None
 
 
-def read_nodes(text: str, problems: Problems) -> Node | None:
-    """Return the file's root; None when there is none, or when reading on makes no sense.
+def _end_of(text: str) -> tuple[int, int]:
+    """Return the line and the column behind a text; a carriage return alone ends a line too."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.count("\n") + 1, len(text) - text.rfind("\n")
+
+
+def read_nodes(source: SourceFile, problems: Problems) -> Node | None:
+    """Return a file's root; None when there is none, or when reading on makes no sense.
 
     Bounded in depth, without recursion, in time proportional to the text.
     """
-    builder = _Builder(problems)
-    loader = _Loader(text)
+    builder = _Builder(source, problems)
+    loader = _Loader(source.text)
     try:
-        for event in _events(loader):
+        for number, event in enumerate(_events(loader)):
+            if number > MAX_EVENTS:
+                what = f"the file has more than {MAX_EVENTS:,} values"
+                hint = "generate less, or split it into several hierarchies"
+                problems.error("FILE-TOO-LARGE", builder.place(event.start_mark), what, hint)
+                return None
             if not builder.take(event):
                 return None
-    except yaml.MarkedYAMLError as error:
-        what = str(error.problem or error.context or "this is not YAML")
-        hint = ""
-        if "tab" in what or "'\\t'" in what:
-            hint = "YAML indents with spaces"
-        elif "mapping values are not allowed" in what:
-            hint = "a text that contains ': ' needs quotes; a key needs its own line"
-        place = _Place(error.problem_mark or error.context_mark)
-        problems.error("YAML-SYNTAX", place, what, hint)
-        return None
     except yaml.YAMLError as error:
-        problems.error("YAML-SYNTAX", None, " ".join(str(error).split()))
+        from orchestrator.load.yaml_words import trouble_in  # only once something is wrong
+
+        line, column, what, hint = trouble_in(source.text, error)
+        problems.error("YAML-SYNTAX", Place(source, line, column), what, hint)
         return None
     finally:
         loader.dispose()
-    if builder.root is None:
-        problems.error("EMPTY-FILE", None, "the file is empty", "start with `version: 1`")
     return builder.root
 
 
@@ -179,13 +188,18 @@ class _Builder:
         root: of the first document.
     """
 
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, source: SourceFile, problems: Problems) -> None:
         self.root: Node | None = None
+        self._source = source
         self._problems = problems
         self._open: list[Sequence | Mapping] = []
         self._keys: list[Node | None] = []
         """For every open container the key whose value comes next; None: a key comes next."""
         self._documents = 0
+
+    def place(self, mark: Any) -> Place:
+        """Return where one of the loader's marks is."""
+        return Place(self._source, mark.line + 1, mark.column + 1)
 
     def take(self, event: Any) -> bool:
         """Add one event; False: stop here."""
@@ -193,6 +207,7 @@ class _Builder:
         if kind is yaml.ScalarEvent:
             mark = event.start_mark
             scalar = Scalar(event.value)
+            scalar.file = self._source
             scalar.line = mark.line + 1
             scalar.column = mark.column + 1
             scalar.plain = not event.style
@@ -205,28 +220,30 @@ class _Builder:
             self._open.pop()
             self._keys.pop()
         elif kind is yaml.AliasEvent:
-            place = _Place(event.start_mark)
+            place = self.place(event.start_mark)
             what = f"the alias *{event.anchor[:40]} is refused: aliases are not used here"
             self._problems.error("YAML-ANCHOR", place, what, "write the value out")
-            self._add(Refused(place.line, place.column))
+            self._add(Refused(*place))
         elif kind is yaml.DocumentStartEvent:
             self._documents += 1
             if self._documents > 1:
                 what = "a second document starts here; a hierarchy is one document"
                 hint = "remove the `---`"
-                self._problems.error("MULTIPLE-DOCUMENTS", _Place(event.start_mark), what, hint)
+                place = self.place(event.start_mark)
+                self._problems.error("MULTIPLE-DOCUMENTS", place, what, hint)
                 return False
         return True
 
     def _start(self, event: Any, is_mapping: bool) -> bool:
-        place = _Place(event.start_mark)
+        place = self.place(event.start_mark)
         if len(self._open) >= MAX_DEPTH:
             what = f"this is nested deeper than {MAX_DEPTH} levels"
-            self._problems.error("YAML-TOO-DEEP", place, what)
+            hint = "no field needs that; is there a bracket or a '- ' too many?"
+            self._problems.error("YAML-TOO-DEEP", place, what, hint)
             return False
         if event.anchor is not None or event.tag is not None:
             self._refuse_properties(event)
-        node = (Mapping if is_mapping else Sequence)(place.line, place.column)
+        node = (Mapping if is_mapping else Sequence)(*place)
         self._add(node)
         self._open.append(node)
         self._keys.append(None)
@@ -246,7 +263,8 @@ class _Builder:
             return
         self._keys[-1] = None
         if not isinstance(key, Scalar):
-            self._problems.error("YAML-KEY", key, "a key must be text, not a list or a map")
+            hint = "write `key: value`; a text that starts with [ or { needs quotes"
+            self._problems.error("YAML-KEY", key, "a key must be text, not a list or a map", hint)
         elif key == "<<" and key.plain:
             hint = "write the keys out"
             self._problems.error("YAML-MERGE", key, "merge keys (<<) are not used here", hint)
@@ -258,7 +276,7 @@ class _Builder:
             container.entries[key] = (key, node)
 
     def _refuse_properties(self, event: Any) -> None:
-        place = _Place(event.start_mark)
+        place = self.place(event.start_mark)
         if event.anchor is not None:
             what = f"the anchor &{event.anchor[:40]} is refused: anchors are not used here"
             self._problems.error("YAML-ANCHOR", place, what, "write the value where it is needed")

@@ -73,6 +73,7 @@ def test_bad_pattern_is_named_with_its_line(line: str, number: int) -> None:
         (Special(kind=Kind.FIFO), "is a FIFO, not a file"),
         (Symlink(target="../shared"), "is a symlink that leaves app's directory"),
         (Symlink(target="gone"), "is a symlink to something that does not exist"),
+        ("*.pyc\n".encode("utf-16"), "there is a NUL byte in the file"),
     ],
 )
 def test_ignore_file_that_docker_build_would_silently_skip_is_refused(

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from orchestrator.doors.files import HIERARCHY_BYTES_AT_MOST, TreeFiles
+from orchestrator.doors.git import unknown_commit
+from orchestrator.doors.protocols import Files
 from orchestrator.doors.tree import Changed, Kind, OpenedFile, directory_of
 from orchestrator.model.source import Revision
 
@@ -84,7 +86,7 @@ class MemoryFiles(TreeFiles):
         except OSError as error:
             raise self._bad_hierarchy(f"cannot be read: {error.strerror}") from error
         if len(content) > HIERARCHY_BYTES_AT_MOST:
-            raise self._bad_hierarchy("is larger than 4 MiB")
+            raise self._too_large()
         return content
 
     def write(self, path: str, entry: Entry) -> None:
@@ -164,14 +166,28 @@ class MemoryGit:
 
     Attributes:
         current: what :meth:`revision` returns; tests may set it.
+        past: reference → the directory as it was where this branch left it; tests may set it.
     """
 
-    def __init__(self, current: Revision | None = None) -> None:
+    def __init__(
+        self, current: Revision | None = None, past: Mapping[str, Files] | None = None
+    ) -> None:
         self.current = current
+        self.past = dict(past or {})
 
     def revision(self) -> Revision | None:
         """Return where the tree stands; None outside git."""
         return self.current
+
+    def files_since(self, reference: str, name: str) -> Files:
+        """Return the hierarchy's directory as it was where this branch left another one.
+
+        Raises:
+            UsageError: there is no such commit.
+        """
+        if reference not in self.past:
+            raise unknown_commit(reference)
+        return self.past[reference]
 
 
 def _kind(entry: Entry) -> Kind:
