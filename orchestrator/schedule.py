@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Mapping
 
 import networkx as nx
@@ -30,16 +31,24 @@ class Schedule:
             self._graph.add_edges_from((parent, step.image) for parent in step.needs)
         self._remaining_s = _longest_chains(self._graph)
         self._waiting = {step.image: set(step.needs) for step in plan.steps}
+        self._order = {step.image: number for number, step in enumerate(plan.steps)}
+        #: Sorted (minus the remaining seconds, image) of what can start.
+        self._ready = sorted(
+            self._rank(image) for image, needs in self._waiting.items() if not needs
+        )
 
     @property
     def unfinished(self) -> bool:
         """Whether some step was neither started nor blocked."""
         return bool(self._waiting)
 
-    def ready(self) -> tuple[str, ...]:
-        """Return the images that can start now, longest remaining chain first."""
-        free = [image for image, needs in self._waiting.items() if not needs]
-        return tuple(sorted(free, key=lambda image: (-self._remaining_s[image], image)))
+    def ready(self, most: int | None = None) -> tuple[str, ...]:
+        """Return the images that can start now, longest remaining chain first.
+
+        Args:
+            most: no more than so many; None: all.
+        """
+        return tuple(image for _, image in self._ready[:most])
 
     def start(self, image: str) -> None:
         """Take a ready image out.
@@ -50,12 +59,16 @@ class Schedule:
         if self._waiting.get(image) != set():
             raise ValueError(f"{image} is not ready")
         del self._waiting[image]
+        del self._ready[bisect_left(self._ready, self._rank(image))]
 
     def succeed(self, image: str) -> None:
         """Note that a started image is there for its children."""
         for child in self._graph.successors(image):
-            if child in self._waiting:
-                self._waiting[child].discard(image)
+            needs = self._waiting.get(child, set())
+            if image in needs:
+                needs.remove(image)
+                if not needs:
+                    insort(self._ready, self._rank(child))
 
     def fail(self, image: str) -> tuple[str, ...]:
         """Take out everything that stands on a failed image.
@@ -64,7 +77,7 @@ class Schedule:
             The images blocked by this failure, parents before children.
         """
         below = nx.descendants(self._graph, image)
-        blocked = [other for other in self._waiting if other in below]
+        blocked = sorted(below & self._waiting.keys(), key=self._order.__getitem__)
         for other in blocked:
             del self._waiting[other]
         return tuple(blocked)
@@ -73,7 +86,11 @@ class Schedule:
         """Take out and return everything that was not started, because the run stops."""
         left = tuple(self._waiting)
         self._waiting.clear()
+        self._ready.clear()
         return left
+
+    def _rank(self, image: str) -> tuple[float, str]:
+        return -self._remaining_s[image], image
 
 
 def _longest_chains(graph: nx.DiGraph[str]) -> dict[str, float]:

@@ -13,12 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.doors.context import (
-    ADDED_DOCKERFILE,
-    MTIME_S,
-    _header,
-    read_context,
-)
+from orchestrator.doors.context import ADDED_DOCKERFILE, read_context
+from orchestrator.doors.context_member import MTIME_S, header
 from orchestrator.doors.files import RealFiles
 from orchestrator.doors.ignore import Filter
 from orchestrator.doors.memory.files import (
@@ -122,8 +118,8 @@ def test_first_kilobyte_is_recognised_as_a_tar() -> None:
 def test_file_beyond_8_gib_has_a_readable_size() -> None:
     """Octal ends at 8 GiB; what comes after is GNU's base-256, which tarfile reads back."""
     for size in ((8 << 30) - 1, 8 << 30, 123 << 40):
-        header = _header(b"big", b"0", mode=0o644, size_bytes=size)
-        assert tarfile.TarInfo.frombuf(header, "utf-8", "strict").size == size
+        found = header(b"big", b"0", mode=0o644, size_bytes=size)
+        assert tarfile.TarInfo.frombuf(found, "utf-8", "strict").size == size
 
 
 def test_disk_metadata_does_not_count(tmp_path: Path) -> None:
