@@ -2,85 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
-from orchestrator.model.fingerprint import (
-    PARTS,
-    build_key,
-    effective_digest,
-    key_parts,
-    short_key,
-)
+from orchestrator.model.fingerprint import PARTS, effective_digest, short_key
 from orchestrator.model.hierarchy import Hierarchy, Image, ParentKind
-from orchestrator.model.observation import Found, Observations, UpstreamState
+from orchestrator.model.names import is_tag
+from orchestrator.model.observation import Found, Observations
 from orchestrator.model.plan import Cause, Decision, Reason, Verdict
 from orchestrator.model.publication import Publication
-from orchestrator.model.source import Source
-from orchestrator.model.tags import expand
+from orchestrator.model.tags import expand, expand_each
+from orchestrator.want import Wanted, can_stand_on, published_parents, wanted
 
 #: Parts whose difference is told by something better than their hash, or needs no telling.
 _TOLD_OTHERWISE = ("image", "parents", "epoch")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What an image should be made of, as far as it is known.
-
-    Attributes:
-        parts: digests of the key's parts; without ``parents`` while one of them is not known.
-        key: the build key; None while a parent is not known.
-        epoch: refresh epoch.
-    """
-
-    parts: Mapping[str, str]
-    key: str | None
-    epoch: str
-
-
-def wanted(
-    image: Image,
-    source: Source,
-    *,
-    upstreams: Mapping[str, UpstreamState],
-    parents: Mapping[str, Publication | None],
-    epoch: str,
-) -> Wanted:
-    """Return the parts of an image's key and, where every parent is known, the key.
-
-    Args:
-        image: what the hierarchy says.
-        source: hashes of its files.
-        upstreams: by name; holds the image's.
-        parents: image id → what the image would be built on; None: not known, or not usable.
-        epoch: refresh epoch.
-    """
-    effective = _effective_parents(image, upstreams, parents)
-    parts = key_parts(image, source, parents=effective, epoch=epoch)
-    return Wanted(parts=parts, key=build_key(parts) if effective is not None else None, epoch=epoch)
-
-
-def _effective_parents(
-    image: Image,
-    upstreams: Mapping[str, UpstreamState],
-    parents: Mapping[str, Publication | None],
-) -> dict[str, str] | None:
-    found: dict[str, str] = {}
-    for parent in image.parents:
-        if parent.kind is ParentKind.UPSTREAM:
-            manifests = upstreams[parent.subject].manifests
-        else:
-            publication = parents[parent.subject]
-            if publication is None or not is_complete(publication, image.platforms):
-                return None
-            manifests = publication.manifests
-        found[parent.subject] = effective_digest(manifests, image.platforms)
-    return found
-
-
-def is_complete(publication: Publication, platforms: tuple[str, ...]) -> bool:
-    """Say whether an index lists every one of the platforms."""
-    return set(platforms) <= set(publication.manifests)
 
 
 def current_tag(image: Image) -> str | None:
@@ -90,10 +25,10 @@ def current_tag(image: Image) -> str | None:
 
 def floating_tags(image: Image) -> tuple[str, ...]:
     """Return the tags that move when the image is promoted; the first that exists is current."""
-    values = {"version": image.version, **{f"label.{k}": v for k, v in image.labels}}
     own = current_tag(image)
-    names = (own,) if own else (expand(template, values) for template in image.floating)
-    return tuple(dict.fromkeys(names))
+    names = (own,) if own else expand_each(image.floating, image.version, image.labels)
+    # One that is retired may lack the version and the labels that its tags were made of.
+    return tuple(dict.fromkeys(tag for tag in names if not image.retired or is_tag(tag)))
 
 
 def immutable_tag(image: Image, publication: Publication) -> str:
@@ -118,12 +53,14 @@ def decide(
     forced: frozenset[str] = frozenset(),
     epoch: str = "",
     allow_dirty: bool = False,
+    selected: frozenset[str] | None = None,
 ) -> tuple[Decision, ...]:
     """Return the verdict on every image, parents before children.
 
     An image is built if it, or what it stands on, differs from what its key tag's digest was made
-    of; it waits (AWAIT) if only a parent is being built; its tags are put right (RETAG) if nothing
-    else is wrong. Everything that differs is in the reasons.
+    of; it waits (AWAIT) if only a parent is being built; its tags are put right (RETAG), here and
+    where copies are, if nothing else is wrong. Everything that differs is in the reasons.
+    An image that is retired, was not asked for, or is new on a parent past its end is kept.
 
     Args:
         hierarchy: what should be.
@@ -131,15 +68,49 @@ def decide(
         forced: image ids to build whatever is there.
         epoch: refresh epoch of what is forced: the plan's id.
         allow_dirty: floating tags may move though the tree is dirty.
+        selected: ids of the images that were asked for; None: all. The others are kept, and built
+            upon as they are.
 
     Returns:
         One decision for every image of the hierarchy.
     """
-    holds_tags = seen.revision is not None and seen.revision.dirty and not allow_dirty
-    decided: dict[str, Decision] = {}
+    now = _Circumstances(
+        hierarchy=hierarchy,
+        seen=seen,
+        forced=forced,
+        epoch=epoch,
+        holds_tags=seen.revision is not None and seen.revision.dirty and not allow_dirty,
+    )
     for image in hierarchy.images.values():
-        decided[image.id] = _decide_one(image, seen, decided, image.id in forced, epoch, holds_tags)
-    return tuple(decided.values())
+        if selected is not None and image.id not in selected:
+            decision = now.kept(image, Reason(cause=Cause.NOT_SELECTED))
+        elif image.retired:
+            decision = now.kept(image, Reason(cause=Cause.RETIRED, now=image.replaced_by or ""))
+        else:
+            decision = _decide_one(image, now)
+        now.decided[image.id] = decision
+    return tuple(now.decided.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Circumstances:
+    """What every decision is made on; ``decided`` grows, parents before children."""
+
+    hierarchy: Hierarchy
+    seen: Observations
+    forced: frozenset[str]
+    epoch: str
+    holds_tags: bool
+    decided: dict[str, Decision] = field(default_factory=dict)
+
+    def kept(self, image: Image, reason: Reason) -> Decision:
+        current = self.seen.currents.get(image.id)
+        return Decision(
+            image=image.id,
+            verdict=Verdict.KEEP,
+            reasons=(reason,),
+            current=current.digest if current else None,
+        )
 
 
 def is_pending(decision: Decision) -> bool:
@@ -149,14 +120,17 @@ def is_pending(decision: Decision) -> bool:
     return decision.verdict in (Verdict.BUILD, Verdict.AWAIT)
 
 
-def _decide_one(
-    image: Image,
-    seen: Observations,
-    decided: Mapping[str, Decision],
-    force: bool,
-    epoch: str,
-    holds_tags: bool,
-) -> Decision:
+def is_copied(decision: Decision) -> bool:
+    """Say whether a digest is to come to the image's repository, from a former one or a copy.
+
+    What is built upon it pins that digest there, and so comes after it.
+    """
+    fetched = any(r.cause in (Cause.RENAMED, Cause.TAKEN_BACK) for r in decision.reasons)
+    return fetched and decision.verdict is Verdict.RETAG
+
+
+def _decide_one(image: Image, now: _Circumstances) -> Decision:
+    seen, decided, force = now.seen, now.decided, image.id in now.forced
     current = seen.currents[image.id]
     publication = current.publication if current else None
     want = wanted(
@@ -164,7 +138,7 @@ def _decide_one(
         seen.sources[image.id],
         upstreams=seen.upstreams,
         parents=published_parents(image, seen),
-        epoch=epoch if force else (publication.epoch if publication else ""),
+        epoch=now.epoch if force else (publication.epoch if publication else ""),
     )
     found = seen.candidates.get(want.key) if want.key else None
     pending = [parent for parent in image.image_parents() if is_pending(decided[parent])]
@@ -174,12 +148,20 @@ def _decide_one(
     )
     said = _Said(image=image.id, current=current.digest if current else None)
 
-    # Kept though nothing is promoted: all it ever led to was rolled back. Nobody may stand on it.
-    hollow = [p for p in image.image_parents() if p not in pending and seen.currents[p] is None]
+    ended = _ended_parents(image, now) if current is None and found is None else ()
+    if ended:
+        return said.decision(Verdict.KEEP, ended)
+    # Kept though nothing that it could be built on is promoted.
+    hollow = tuple(
+        _why_hollow(image, decided[parent], seen.currents[parent])
+        for parent, published in published_parents(image, seen).items()
+        if parent not in pending and not can_stand_on(image, published)
+    )
     if hollow:
-        reasons = tuple(Reason(cause=Cause.REJECTED, subject=parent) for parent in hollow)
-        return said.decision(Verdict.KEEP, reasons)
+        return said.decision(Verdict.KEEP, hollow)
 
+    if current and current.elsewhere:
+        awaited += (_fetched(image, current.elsewhere),)
     damage = _damage(image, found) if found else ()
     if found is None or damage:
         reasons = damage or tuple(_differences(image, seen, want, current, force))
@@ -190,7 +172,7 @@ def _decide_one(
         return said.decision(Verdict.BUILD, reasons + awaited, key=None if pending else want.key)
     if pending:
         return said.decision(Verdict.AWAIT, awaited)
-    return _decide_tags(image, seen, said, found, want, holds_tags)
+    return _decide_tags(image, seen, said, found, want, now.holds_tags)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,14 +198,41 @@ class _Said:
         )
 
 
-def published_parents(image: Image, seen: Observations) -> dict[str, Publication | None]:
-    """Return the currents of an image's parents; None where nothing usable is published."""
-    currents = {parent: seen.currents[parent] for parent in image.image_parents()}
-    return {parent: found.publication if found else None for parent, found in currents.items()}
+def _ended_parents(image: Image, now: _Circumstances) -> tuple[Reason, ...]:
+    parents = (now.hierarchy.images[parent] for parent in image.image_parents())
+    return tuple(
+        Reason(cause=Cause.PARENT_ENDED, subject=parent.id, was=parent.eol)
+        for parent in parents
+        if parent.eol and parent.eol.replace("-", "") < now.seen.date
+    )
+
+
+def _why_hollow(image: Image, parent: Decision, current: Found | None) -> Reason:
+    """Return why a parent that is kept cannot be built on."""
+    if current is not None:
+        there = current.publication.manifests if current.publication else image.platforms
+        lacks = ", ".join(sorted(set(image.platforms) - set(there)))
+        return Reason(
+            cause=Cause.PARENT_UNUSABLE, subject=parent.image, was=current.digest, now=lacks
+        )
+    for reason in parent.reasons:
+        if reason.cause is Cause.PARENT_ENDED:
+            return reason
+        if reason.cause is Cause.RETIRED:
+            return Reason(cause=Cause.PARENT_ENDED, subject=parent.image)
+        if reason.cause is Cause.DIRTY:
+            return replace(reason, subject=parent.image)
+    return Reason(cause=Cause.REJECTED, subject=parent.image)
+
+
+def _fetched(image: Image, place: str) -> Reason:
+    """Return why a digest is to come to the image's repository from another place."""
+    copied = any(str(repository) == place for repository in image.copies)
+    return Reason(cause=Cause.TAKEN_BACK if copied else Cause.RENAMED, subject=place)
 
 
 def _damage(image: Image, found: Found) -> tuple[Reason, ...]:
-    if found.publication is None or found.publication.image != image.id:
+    if found.publication is None or found.publication.image not in image.names:
         return (Reason(cause=Cause.FOREIGN, was=found.digest),)
     missing = sorted(set(image.platforms) - set(found.publication.manifests))
     return tuple(
@@ -239,7 +248,7 @@ def _differences(
     if current is None:
         yield Reason(cause=Cause.NEVER_PUBLISHED)
         return
-    if current.publication is None or current.publication.image != image.id:
+    if current.publication is None or current.publication.image not in image.names:
         yield Reason(cause=Cause.FOREIGN, was=current.digest)
         return
     yield from _part_differences(image, want, current.publication)
@@ -258,16 +267,16 @@ def _part_differences(image: Image, want: Wanted, was: Publication) -> Iterator[
 
 
 def _parent_differences(image: Image, seen: Observations, was: Publication) -> Iterator[Reason]:
-    kinds = {parent.subject: parent.kind for parent in image.parents}
+    named = {parent.identity: parent for parent in image.parents}
     parents = published_parents(image, seen)
-    for subject, kind in kinds.items():
-        record = was.parents.get(subject)
-        if kind is ParentKind.UPSTREAM:
+    for identity, parent in named.items():
+        record, subject = was.parents.get(identity), parent.subject
+        if parent.kind is ParentKind.UPSTREAM:
             state = seen.upstreams[subject]
             digest, manifests, cause = state.digest, state.manifests, Cause.UPSTREAM_MOVED
         else:
             publication = parents[subject]
-            if publication is None or not is_complete(publication, image.platforms):
+            if publication is None or not can_stand_on(image, publication):
                 continue  # It is pending, and named as such.
             digest, manifests, cause = (
                 publication.digest,
@@ -276,9 +285,11 @@ def _parent_differences(image: Image, seen: Observations, was: Publication) -> I
             )
         if record is None:
             yield Reason(cause=Cause.PARENT_ADDED, subject=subject, now=digest)
-        elif record.effective != effective_digest(manifests, image.platforms):
+        elif record.digest != digest and record.effective != effective_digest(
+            manifests, image.platforms
+        ):
             yield Reason(cause=cause, subject=subject, was=record.digest, now=digest)
-    for subject in sorted(set(was.parents) - set(kinds)):
+    for subject in sorted(set(was.parents) - set(named)):
         yield Reason(cause=Cause.PARENT_REMOVED, subject=subject, was=was.parents[subject].digest)
 
 
@@ -295,20 +306,39 @@ def _decide_tags(
         reason = Reason(cause=Cause.REJECTED, was=found.digest, now=said.current or "")
         return said.decision(Verdict.KEEP, (reason,), key=want.key)
     assert found.publication is not None  # _damage has refused the others
+    moved = [_fetched(image, found.elsewhere)] if found.elsewhere else []
+    immutable = immutable_tag(image, found.publication)
+    behind = tuple(_copies_behind(image, seen, found.digest, immutable))
     reasons = [
         _tag_reason(tag, tags.get(tag), found.digest)
         for tag in floating_tags(image)
         if tags.get(tag) != found.digest
     ]
-    if holds_tags and reasons:
+    if holds_tags and (reasons or behind):
         reason = Reason(cause=Cause.DIRTY, was=said.current or "", now=found.digest)
         return said.decision(Verdict.KEEP, (reason,), key=want.key)
-    immutable = immutable_tag(image, found.publication)
     if tags.get(immutable) is None:
         reasons.append(_tag_reason(immutable, None, found.digest))
-    if not reasons:
-        return said.decision(Verdict.KEEP, key=want.key)
-    return said.decision(Verdict.RETAG, tuple(reasons), key=want.key, digest=found.digest)
+    every = (*moved, *reasons, *behind)
+    if not every:
+        return said.decision(Verdict.KEEP, tuple(_copies_unknown(image, seen)), key=want.key)
+    return said.decision(Verdict.RETAG, every, key=want.key, digest=found.digest)
+
+
+def _copies_behind(
+    image: Image, seen: Observations, digest: str, immutable: str
+) -> Iterator[Reason]:
+    for repository, tags in seen.copies.get(image.id, {}).items():
+        wrong = [t for t in (*floating_tags(image), immutable) if tags.get(t) != digest]
+        if wrong:
+            was = next((there for tag in wrong if (there := tags.get(tag))), "")
+            yield Reason(cause=Cause.COPY_BEHIND, subject=repository, was=was, now=digest)
+
+
+def _copies_unknown(image: Image, seen: Observations) -> Iterator[Reason]:
+    for repository in image.copies:
+        if str(repository) not in seen.copies.get(image.id, {}):
+            yield Reason(cause=Cause.COPY_UNKNOWN, subject=str(repository))
 
 
 def _tag_reason(tag: str, was: str | None, now: str) -> Reason:

@@ -4,32 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from orchestrator.decide import immutable_tag, published_parents, wanted
+from orchestrator.decide import immutable_tag
 from orchestrator.model.fingerprint import PARTS
-from orchestrator.model.hierarchy import Hierarchy, Image, ParentKind
+from orchestrator.model.hierarchy import Hierarchy, Image, Parent, ParentKind
 from orchestrator.model.observation import Observations
 from orchestrator.model.plan import Decision
 from orchestrator.model.status import Explanation, ImageStatus, PartComparison
 from orchestrator.model.time import seconds_of
+from orchestrator.want import published_parents, wanted
 
 
 def statuses(
-    hierarchy: Hierarchy, seen: Observations, decisions: tuple[Decision, ...], now_s: float
+    hierarchy: Hierarchy,
+    seen: Observations,
+    decisions: tuple[Decision, ...],
+    now_s: float,
+    images: frozenset[str] | None = None,
 ) -> tuple[ImageStatus, ...]:
-    """Return how every image stands, parents before children.
+    """Return how images stand, parents before children.
 
     Args:
         hierarchy: what should be.
         seen: what is.
         decisions: one for every image.
         now_s: seconds since 1970 UTC.
+        images: ids of those to tell of; None: all.
     """
     depths: dict[str, int] = {}
     for image in hierarchy.images.values():
         below = [depths[parent] + 1 for parent in image.image_parents()]
         depths[image.id] = max(below, default=0)
     return tuple(
-        _status(hierarchy.images[d.image], seen, d, depths[d.image], now_s) for d in decisions
+        _status(hierarchy.images[d.image], seen, d, depths[d.image], now_s)
+        for d in decisions
+        if images is None or d.image in images
     )
 
 
@@ -58,10 +66,12 @@ def explanation(hierarchy: Hierarchy, seen: Observations, status: ImageStatus) -
     """Return why an image would be built or why not, part by part.
 
     Where the key of what is current was reached by an equal build, the parts recorded on it are
-    those of the key that led to it first.
+    those of the key that led to it first. An image that is retired has nothing to compare.
     """
     image = hierarchy.images[status.image]
     was = status.publication
+    if image.retired:
+        return Explanation(status=status, parts=(), key="", parents=())
     want = wanted(
         image,
         seen.sources[image.id],
@@ -79,17 +89,19 @@ def explanation(hierarchy: Hierarchy, seen: Observations, status: ImageStatus) -
         key=want.key or "",
         parents=tuple(
             (
-                subject,
-                was.parents[subject].digest if was and subject in was.parents else "",
-                _digest_now(kind, subject, seen),
+                parent.subject,
+                was.parents[parent.identity].digest
+                if was and parent.identity in was.parents
+                else "",
+                _digest_now(parent, seen),
             )
-            for subject, kind in {p.subject: p.kind for p in image.parents}.items()
+            for parent in {p.subject: p for p in image.parents}.values()
         ),
     )
 
 
-def _digest_now(kind: ParentKind, subject: str, seen: Observations) -> str:
-    if kind is ParentKind.UPSTREAM:
-        return seen.upstreams[subject].digest
-    current = seen.currents[subject]
+def _digest_now(parent: Parent, seen: Observations) -> str:
+    if parent.kind is ParentKind.UPSTREAM:
+        return seen.upstreams[parent.subject].digest
+    current = seen.currents[parent.subject]
     return current.digest if current else ""

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
-from orchestrator.decide import (
-    Wanted,
-    floating_tags,
-    immutable_tag,
-    is_complete,
-    published_parents,
-    wanted,
-)
+from orchestrator.abreast import Abreast
+from orchestrator.decide import floating_tags, immutable_tag
 from orchestrator.doors.protocols import Clock, Files, Git, Registry
 from orchestrator.errors import InvalidInput, Problem, Unavailable
 from orchestrator.model import image_config
@@ -25,9 +18,8 @@ from orchestrator.model.observation import Found, Observations, UpstreamState
 from orchestrator.model.publication import read_publication
 from orchestrator.model.source import Source
 from orchestrator.model.time import day
-
-A = TypeVar("A")
-B = TypeVar("B")
+from orchestrator.reach import Reach
+from orchestrator.want import Wanted, is_complete, published_parents, wanted
 
 #: Requests under way at once; more gains nothing against one registry.
 PARALLEL = 8
@@ -42,11 +34,13 @@ def observe(
     clock: Clock,
     forced: frozenset[str] = frozenset(),
     epoch: str = "",
+    selected: frozenset[str] | None = None,
 ) -> Observations:
     """Read everything that deciding needs.
 
     Every image's files are hashed, every tag that could move is looked up with one HEAD, and
-    manifests are read by digest. Nothing is written anywhere.
+    manifests are read by digest. Of images that are retired, and of parents that were not asked
+    for, only what is current is read. Nothing is written anywhere.
 
     Args:
         hierarchy: what to look at.
@@ -56,19 +50,29 @@ def observe(
         clock: for the date.
         forced: image ids whose key gets the new epoch.
         epoch: that epoch.
+        selected: ids of the images that were asked for; None: all.
 
     Raises:
         InvalidInput: files that cannot be read, all of them named.
-        RegistryUnavailable: a registry answers neither yes nor 404.
+        RegistryUnavailable: a registry answers neither yes nor 404; but one of copies, of which
+            nothing is known then.
         Unavailable: an upstream is absent or lacks a platform that an image needs.
     """
-    with ThreadPoolExecutor(PARALLEL, "observe") as pool:
-        upstreams = _each(pool, _used_upstreams(hierarchy), lambda u: upstream_state(registry, u))
-        images = tuple(hierarchy.images.values())
-        tags = _each(pool, images, lambda image: _floating(registry, image))
-        sources = _sources(hierarchy, files)
-        _require_platforms(hierarchy, upstreams)
-        currents = _each(pool, images, lambda i: _current(registry, i, tags[i.id]))
+    images, bystanders = _to_look_at(hierarchy, selected)
+    by_id = {image.id: image for image in images}
+    every_id = by_id | {image.id: image for image in bystanders}
+    reach = Reach(registry)
+    with Abreast(PARALLEL, "observe") as look:
+        asked = look.begin(
+            _used_upstreams(hierarchy, images), lambda u: upstream_state(registry, u)
+        )
+        looked = look.begin(every_id, lambda image: _floating(registry, image))
+        # Files are read while registries answer.
+        sources = _sources(images, files)
+        upstreams = asked.wait()
+        _require_platforms(images, upstreams)
+        tags = looked.wait()
+        currents = look.each(every_id, lambda i: _current(registry, i, tags[i.id], reach))
         seen = Observations(
             sources=sources,
             upstreams=upstreams,
@@ -82,35 +86,45 @@ def observe(
             image.id: _provisional(image, seen, epoch if image.id in forced else None)
             for image in images
         }
-        found = _each(pool, images, lambda i: _candidate(registry, i, keys[i.id].key, currents))
-        immutables = _each(pool, images, lambda i: _immutable(registry, i, found[i.id]))
+        found = look.each(
+            by_id, lambda i: _candidate(registry, i, keys[i.id].key, currents[i.id], reach)
+        )
+        immutables = look.each(by_id, lambda i: _immutable(registry, i, found[i.id]))
+        every = {image.id: {**tags[image.id], **immutables[image.id]} for image in images}
+        copied = {image.id: image for image in images if image.copies}
+        copies = look.each(copied, lambda i: reach.tags(i, tuple(every[i.id])))
     return Observations(
         sources=sources,
         upstreams=upstreams,
         currents=currents,
-        tags={image.id: {**tags[image.id], **immutables[image.id]} for image in images},
+        tags=every,
         candidates={
             key: candidate
             for image in images
             if (key := keys[image.id].key) and (candidate := found[image.id])
         },
+        copies=copies,
         revision=seen.revision,
         date=seen.date,
     )
 
 
-def _each(pool: ThreadPoolExecutor, items: Iterable[A], read: Callable[[A], B]) -> dict[str, B]:
-    """Return id or name → what ``read`` gave; the first error is raised when all have ended."""
-    started = [(item, pool.submit(read, item)) for item in items]
-    return {
-        item.id if isinstance(item, Image) else item.name: future.result()  # type: ignore[attr-defined]
-        for item, future in started
-    }
+def _to_look_at(
+    hierarchy: Hierarchy, selected: frozenset[str] | None
+) -> tuple[tuple[Image, ...], tuple[Image, ...]]:
+    """Return the images to decide on, and those of which only what is current counts."""
+    asked = [i for i in hierarchy.images.values() if selected is None or i.id in selected]
+    images = {image.id: image for image in asked if not image.retired}
+    beside = {image.id for image in asked if image.retired}
+    beside.update(parent for image in images.values() for parent in image.image_parents())
+    beside -= images.keys()
+    bystanders = tuple(image for image in hierarchy.images.values() if image.id in beside)
+    return tuple(images.values()), bystanders
 
 
-def _used_upstreams(hierarchy: Hierarchy) -> tuple[Upstream, ...]:
-    names = {n: None for image in hierarchy.images.values() for n in image.upstream_parents()}
-    return tuple(hierarchy.upstreams[name] for name in names)
+def _used_upstreams(hierarchy: Hierarchy, images: Iterable[Image]) -> dict[str, Upstream]:
+    names = {name: None for image in images for name in image.upstream_parents()}
+    return {name: hierarchy.upstreams[name] for name in names}
 
 
 def upstream_state(registry: Registry, upstream: Upstream) -> UpstreamState:
@@ -143,8 +157,8 @@ def _single(registry: Registry, repository: Repository, manifest: Manifest) -> d
     return {image_config.platform(config): manifest.digest}
 
 
-def _require_platforms(hierarchy: Hierarchy, upstreams: Mapping[str, UpstreamState]) -> None:
-    for image in hierarchy.images.values():
+def _require_platforms(images: Iterable[Image], upstreams: Mapping[str, UpstreamState]) -> None:
+    for image in images:
         for name in image.upstream_parents():
             state = upstreams[name]
             missing = sorted(set(image.platforms) - set(state.manifests))
@@ -156,16 +170,21 @@ def _require_platforms(hierarchy: Hierarchy, upstreams: Mapping[str, UpstreamSta
                 )
 
 
-def _sources(hierarchy: Hierarchy, files: Files) -> dict[str, Source]:
+def _sources(images: Iterable[Image], files: Files) -> dict[str, Source]:
     sources: dict[str, Source] = {}
     problems: list[Problem] = []
-    for image in hierarchy.images.values():
+    # Variants of one image are made of the same files.
+    known: dict[tuple[str, str], Source] = {}
+    for image in images:
+        where = image.context, image.dockerfile
         try:
-            sources[image.id] = files.context(image.context, image.dockerfile).source
+            if where not in known:
+                known[where] = files.context(*where).source
+            sources[image.id] = known[where]
         except InvalidInput as error:
             problems.extend(error.problems)
     if problems:
-        raise InvalidInput(tuple(problems))
+        raise InvalidInput(tuple(dict.fromkeys(problems)))
     return sources
 
 
@@ -173,12 +192,55 @@ def _floating(registry: Registry, image: Image) -> dict[str, str | None]:
     return {tag: registry.resolve(image.repository, tag) for tag in floating_tags(image)}
 
 
-def _current(registry: Registry, image: Image, tags: Mapping[str, str | None]) -> Found | None:
-    digests = tuple(dict.fromkeys(d for tag in floating_tags(image) if (d := tags[tag])))
+def current_of(registry: Registry, image: Image) -> Found | None:
+    """Return what of one image was last promoted; None where nothing was."""
+    return _current(registry, image, _floating(registry, image), Reach(registry))
+
+
+def _current(
+    registry: Registry, image: Image, tags: Mapping[str, str | None], reach: Reach
+) -> Found | None:
+    found = _promoted(registry, image.repository, [tags[tag] for tag in floating_tags(image)])
+    if found is not None:
+        return found
+    for repository, marks in former_places(image):
+        found = _promoted(registry, repository, [registry.resolve(repository, m) for m in marks])
+        # Another image may be published there by now.
+        if found and found.publication and found.publication.image in image.names:
+            return replace(found, elsewhere=_elsewhere(image, repository))
+    marks = tuple(tags)
+    return reach.taken_back(
+        image,
+        lambda place: _promoted(registry, place, [registry.resolve(place, m) for m in marks]),
+    )
+
+
+def _promoted(
+    registry: Registry, repository: Repository, tagged: Iterable[str | None]
+) -> Found | None:
+    """Return what floating tags, in their order, say is current."""
+    digests = tuple(dict.fromkeys(digest for digest in tagged if digest))
     if len(digests) > 1:
         # An interrupted promotion, or a rollback that could not remove the tags it should.
-        digests = tuple(d for d in digests if not is_rejected(registry, image.repository, d))
-    return look_up(registry, image.repository, digests[0]) if digests else None
+        digests = tuple(d for d in digests if not is_rejected(registry, repository, d))
+    return look_up(registry, repository, digests[0]) if digests else None
+
+
+def former_places(image: Image) -> Iterator[tuple[Repository, tuple[str, ...]]]:
+    """Yield where an image was published under former ids, the newest first, and its tags there.
+
+    Its repository may be the same one still, where only the mark of what is current differs.
+    """
+    marks = tuple(f"current-{former}" for former in reversed(image.formerly))
+    if marks and not image.floating:
+        yield image.repository, marks
+    for repository in reversed(image.former_repositories):
+        if repository != image.repository:
+            yield repository, floating_tags(image) if image.floating else marks
+
+
+def _elsewhere(image: Image, repository: Repository) -> str:
+    return "" if repository == image.repository else str(repository)
 
 
 def look_up(registry: Registry, repository: Repository, digest: str) -> Found | None:
@@ -203,11 +265,26 @@ def _provisional(image: Image, seen: Observations, epoch: str | None) -> Wanted:
 
 
 def _candidate(
-    registry: Registry, image: Image, key: str | None, currents: Mapping[str, Found | None]
+    registry: Registry, image: Image, key: str | None, current: Found | None, reach: Reach
 ) -> Found | None:
     if key is None:
         return None
-    return candidate(registry, image, key, currents[image.id])
+    found = candidate(registry, image, key, current)
+    if found is not None or (current and not current.elsewhere):
+        return found
+    return former_candidate(registry, image, key) or reach.taken_back(
+        image, lambda place: _led_to(registry, place, key)
+    )
+
+
+def former_candidate(registry: Registry, image: Image, key: str) -> Found | None:
+    """Return what an image's key led to where it was published under a former id."""
+    for repository in reversed(image.former_repositories):
+        if repository != image.repository:
+            found = _led_to(registry, repository, key)
+            if found is not None:
+                return replace(found, elsewhere=str(repository))
+    return None
 
 
 def candidate(registry: Registry, image: Image, key: str, current: Found | None) -> Found | None:
@@ -219,16 +296,21 @@ def candidate(registry: Registry, image: Image, key: str, current: Found | None)
         key: build key.
         current: what is promoted; it cannot be rejected, and need not be read again.
     """
-    digest = registry.resolve(image.repository, key_tag(key))
+    return _led_to(registry, image.repository, key, current)
+
+
+def _led_to(
+    registry: Registry, repository: Repository, key: str, current: Found | None = None
+) -> Found | None:
+    digest = registry.resolve(repository, key_tag(key))
     if digest is None:
         return None
     if current and digest == current.digest:
-        return current
-    found = look_up(registry, image.repository, digest)
+        return replace(current, elsewhere="")
+    found = look_up(registry, repository, digest)
     if found is None:
         return None
-    rejected = is_rejected(registry, image.repository, digest)
-    return Found(digest=digest, publication=found.publication, rejected=rejected)
+    return replace(found, rejected=is_rejected(registry, repository, digest))
 
 
 def is_rejected(registry: Registry, repository: Repository, digest: str) -> bool:

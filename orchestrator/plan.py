@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
-from orchestrator.decide import floating_tags, immutable_tag, is_pending, published_parents, wanted
+from orchestrator.decide import (
+    floating_tags,
+    immutable_tag,
+    is_copied,
+    is_pending,
+)
 from orchestrator.errors import InvalidInput, Problem
 from orchestrator.model.fingerprint import short_key
 from orchestrator.model.hierarchy import Hierarchy, Image, ParentKind
@@ -21,6 +26,7 @@ from orchestrator.model.plan import (
 )
 from orchestrator.model.tags import expand
 from orchestrator.model.time import rfc3339
+from orchestrator.want import published_parents, wanted
 
 FORMAT = 1
 
@@ -34,6 +40,7 @@ def make_plan(
     created_s: float,
     forced: frozenset[str] = frozenset(),
     allow_dirty: bool = False,
+    selection: tuple[str, ...] = (),
 ) -> Plan:
     """Return the plan that carries the decisions out.
 
@@ -45,6 +52,7 @@ def make_plan(
         created_s: seconds since 1970 UTC.
         forced: image ids that are built whatever is there.
         allow_dirty: floating tags may move though the tree is dirty.
+        selection: what was asked for, as on the command line; empty: everything.
     """
     decided = {decision.image: decision for decision in decisions}
     revision = seen.revision
@@ -68,6 +76,7 @@ def make_plan(
         revision=str(revision) if revision else "",
         decisions=decisions,
         steps=tuple(replace(step, floating=()) if holds_tags else step for step in steps),
+        selection=selection,
     )
 
 
@@ -90,10 +99,13 @@ def make_step(
     """
     decision = decided[image.id]
     current = seen.currents[image.id]
-    needs = tuple(p for p in image.image_parents() if is_pending(decided[p]))
+    pending = tuple(p for p in image.image_parents() if is_pending(decided[p]))
+    builds = decision.verdict is not Verdict.RETAG
+    copied = {p for p in image.image_parents() if builds and is_copied(decided[p])}
+    needs = tuple(p for p in image.image_parents() if p in pending or p in copied)
     recorded = current.publication.epoch if current and current.publication else ""
     usable = {
-        parent: None if parent in needs else publication
+        parent: None if parent in pending else publication
         for parent, publication in published_parents(image, seen).items()
     }
     want = wanted(
@@ -112,7 +124,7 @@ def make_step(
         parts=want.parts,
         key=want.key,
         epoch=want.epoch,
-        parents=_parents(image, seen, needs, hierarchy),
+        parents=tuple(_parents(image, hierarchy, seen, pending, copied)),
         immutable=_immutable(image, seen, want.key),
         floating=tuple(
             TagMove(tag=tag, expects=seen.tags[image.id].get(tag)) for tag in floating_tags(image)
@@ -136,9 +148,12 @@ def _immutable(image: Image, seen: Observations, key: str | None) -> str:
 
 
 def _parents(
-    image: Image, seen: Observations, needs: tuple[str, ...], hierarchy: Hierarchy
-) -> tuple[StepParent, ...]:
-    found: list[StepParent] = []
+    image: Image,
+    hierarchy: Hierarchy,
+    seen: Observations,
+    pending: Collection[str],
+    copied: Collection[str],
+) -> Iterator[StepParent]:
     for parent in image.parents:
         digest: str | None = None
         manifests: Mapping[str, str] = {}
@@ -148,20 +163,20 @@ def _parents(
         else:
             reference = str(hierarchy.images[parent.subject].repository)
             current = seen.currents[parent.subject]
-            if parent.subject not in needs and current and current.publication:
+            if parent.subject not in pending and current and current.publication:
                 digest, manifests = current.digest, current.publication.manifests
-        found.append(
-            StepParent(
-                name=parent.name,
-                subject=parent.subject,
-                kind=parent.kind,
-                final=parent.final,
-                reference=reference,
-                digest=digest,
-                manifests=manifests,
-            )
+                if current.elsewhere and parent.subject not in copied:
+                    reference = current.elsewhere
+        yield StepParent(
+            name=parent.name,
+            subject=parent.subject,
+            kind=parent.kind,
+            final=parent.final,
+            reference=reference,
+            digest=digest,
+            manifests=manifests,
+            first_name=parent.first_name,
         )
-    return tuple(found)
 
 
 def plan_json(plan: Plan) -> dict[str, object]:
@@ -203,9 +218,13 @@ def read_plan(text: bytes, file: str) -> Plan:
 
     try:
         value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        line = getattr(error, "lineno", 0)
-        raise _not_a_plan(file, f"is not JSON: {error}", line, getattr(error, "colno", 0)) from None
+    except json.JSONDecodeError as error:
+        what = f"is not JSON: {error.msg}" if text.strip() else "is empty"
+        raise _not_a_plan(file, what, error.lineno, error.colno) from None
+    except RecursionError:
+        raise _not_a_plan(file, "is not a plan: it is nested too deeply") from None
+    except ValueError:
+        raise _not_a_plan(file, "is not JSON: it is no text") from None
     if not isinstance(value, dict) or value.get("kind") != "plan":
         raise _not_a_plan(file, "is not a plan written by `orchestrate plan --out`")
     if value.get("format") != FORMAT:
@@ -214,10 +233,16 @@ def read_plan(text: bytes, file: str) -> Plan:
         return TypeAdapter(Plan).validate_python(value)
     except ValidationError as error:
         problems = tuple(
-            _problem(file, f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}")
+            _problem(file, f"{'.'.join(map(str, fault['loc']))}: {_plain(fault['msg'])}")
             for fault in error.errors()
         )
         raise InvalidInput(problems) from None
+
+
+def _plain(message: str) -> str:
+    """Return what pydantic says of Python's types in the words of JSON."""
+    message = message.replace("valid tuple", "list").replace("valid dictionary", "map")
+    return message[:1].lower() + message[1:]
 
 
 def _not_a_plan(file: str, what: str, line: int = 0, column: int = 0) -> InvalidInput:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from orchestrator.decide import published_parents, wanted
 from orchestrator.model.fingerprint import effective_digest
 from orchestrator.model.hierarchy import Hierarchy, ParentKind
 from orchestrator.model.names import short_digest
 from orchestrator.model.observation import Observations
 from orchestrator.model.plan import Plan, Step, StepParent
+from orchestrator.want import published_parents, wanted
 
 
 def moved_since(saved: Plan, hierarchy: Hierarchy, seen: Observations) -> tuple[str, ...]:
@@ -20,7 +20,7 @@ def moved_since(saved: Plan, hierarchy: Hierarchy, seen: Observations) -> tuple[
     Args:
         saved: the plan.
         hierarchy: as the file says now.
-        seen: what is there now.
+        seen: what is there now of the images that the plan has steps for.
     """
     if saved.hierarchy != hierarchy.name:
         return (f"it is for hierarchy {saved.hierarchy}, this is {hierarchy.name}",)
@@ -31,6 +31,9 @@ def _moved(step: Step, hierarchy: Hierarchy, seen: Observations) -> Iterator[str
     image = hierarchy.images.get(step.image)
     if image is None:
         yield f"{step.image} is no longer in the hierarchy"
+        return
+    if image.retired:
+        yield f"{step.image} is retired now"
         return
     want = wanted(
         image,

@@ -17,6 +17,13 @@ RELAXED = settings(
 )
 
 
+HAPPENINGS = (
+    "edit", "comment", "upstream", "fail", "lose", "force", "some", "rename", "retire",
+)  # fmt: skip
+RETIRED = ", retired: true"
+FORMERLY = ", formerly: ["
+
+
 @st.composite
 def hierarchies(draw: st.DrawFn) -> dict[str, tuple[str, ...]]:
     """Image → parents, final one first; the rest feed a build stage."""
@@ -37,6 +44,14 @@ def dockerfile(parents: tuple[str, ...]) -> str:
 
 def world_of(parents: dict[str, tuple[str, ...]]) -> World:
     return World({image: dockerfile(of) for image, of in parents.items()}, others={})
+
+
+def rename(world: World, old: str, new: str) -> None:
+    """Give an image another id; Dockerfiles that name it stay as they are."""
+    world.dockerfiles = {new if i == old else i: text for i, text in world.dockerfiles.items()}
+    before, _, former = world.extra.pop(old, "").rpartition(FORMERLY)
+    world.extra[new] = f"{before}{FORMERLY}{former.removesuffix(']')}{', ' if former else ''}{old}]"
+    world.write()
 
 
 def descendants(parents: dict[str, tuple[str, ...]], roots: set[str]) -> set[str]:
@@ -83,12 +98,15 @@ def test_everything_changed_is_built_and_nothing_else(
 def test_any_sequence_ends_in_an_empty_plan(
     parents: dict[str, tuple[str, ...]], data: st.DataObject
 ) -> None:
-    """Edits, comments, moved upstreams, failures, lost databases and forced builds all converge."""
+    """Edits, upstreams, failures, lost databases, forced and partial builds, renames: all converge.
+
+    What was retired stays as it was.
+    """
     world = world_of(parents)
-    names = sorted(parents)
+    retired: dict[str, str | None] = {}
     for at in range(data.draw(st.integers(1, 4))):
-        image = data.draw(st.sampled_from(names))
-        match data.draw(st.sampled_from(["edit", "comment", "upstream", "fail", "lose", "force"])):
+        image = data.draw(st.sampled_from(sorted(world.dockerfiles)))
+        match data.draw(st.sampled_from(HAPPENINGS)):
             case "edit":
                 world.edit(image, f"RUN change {at}")
             case "comment":
@@ -102,10 +120,43 @@ def test_any_sequence_ends_in_an_empty_plan(
             case "lose":
                 world.history = MemoryHistory()
             case "force":
-                world.build(image)
+                if image not in retired:
+                    world.build(image)
+            case "some":
+                world.build(only=f"+{image}")
+            case "rename":
+                if image not in retired:
+                    rename(world, image, f"{image}-{at}")
+            case "retire":
+                retired[image] = world.tag(image)
+                world.extra[image] = world.extra.get(image, "").replace(RETIRED, "") + RETIRED
+                world.write()
         if data.draw(st.booleans()):
             world.build()
     world.build()
     assert world.verdicts() == {}
     world.history = MemoryHistory()
+    assert world.verdicts() == {}
+    assert {image: world.tag(image) for image in retired} == retired
+
+
+@RELAXED
+@given(hierarchies(), st.data())
+def test_a_part_is_decided_as_in_the_whole(
+    parents: dict[str, tuple[str, ...]], data: st.DataObject
+) -> None:
+    """With all it stands on, an image's verdict and reasons do not depend on who else is looked at.
+
+    And building part after part, parents first, builds what building the whole at once does.
+    """
+    world = world_of(parents)
+    world.build()
+    for image in data.draw(st.lists(st.sampled_from(sorted(parents)), unique=True)):
+        world.edit(image, f"RUN change {image}")
+    whole = {decision.image: decision for decision in world.plan().decisions}
+    expected = {image for image, decision in whole.items() if decision.verdict != "keep"}
+    for image in parents:
+        assert world.decision(image, only=f"+{image}") == whole[image]
+    built = {name for image in parents for name in world.build(only=image)}
+    assert built == expected
     assert world.verdicts() == {}

@@ -21,8 +21,9 @@ from orchestrator.model.event import Event, RunFinished
 from orchestrator.model.hierarchy import Hierarchy
 from orchestrator.model.manifest import OCI_MANIFEST, Descriptor, Manifest, compose_index
 from orchestrator.model.names import Repository, parse_reference
-from orchestrator.model.plan import Plan
+from orchestrator.model.plan import Decision, Plan
 from orchestrator.model.run import Outcome, StepResult
+from orchestrator.select import Selection
 
 PLATFORMS = ("linux/amd64", "linux/arm64")
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -118,15 +119,20 @@ class World:
         """Load what the files say."""
         return load_files(self.files)
 
-    def plan(self, *forced: str, allow_dirty: bool = False) -> Plan:
-        """Plan a second later than whatever came before."""
+    def plan(
+        self, *forced: str, allow_dirty: bool = False, only: Selection | str | None = None
+    ) -> Plan:
+        """Plan a second later than whatever came before, for every image or only for some."""
         self.clock.sleep(1)
-        wish = flow.Wish(forced=frozenset(forced), allow_dirty=allow_dirty)
-        return flow.plan(self.hierarchy(), self.doors, wish)
+        hierarchy = self.hierarchy()
+        selection = Selection(wanted=tuple(only.split())) if isinstance(only, str) else only
+        chosen = flow.choose(hierarchy, self.doors, selection) if selection else None
+        wish = flow.Wish(forced=frozenset(forced), allow_dirty=allow_dirty, chosen=chosen)
+        return flow.plan(hierarchy, self.doors, wish)
 
-    def verdicts(self, *forced: str) -> dict[str, str]:
+    def verdicts(self, *forced: str, only: Selection | str | None = None) -> dict[str, str]:
         """Return image → verdict, without what is kept."""
-        decisions = self.plan(*forced).decisions
+        decisions = self.plan(*forced, only=only).decisions
         return {d.image: str(d.verdict) for d in decisions if d.verdict != "keep"}
 
     def run(self, plan: Plan, slots: int = 2) -> RunFinished:
@@ -146,9 +152,11 @@ class World:
             command=command, who="test", suffix=f"{self.runs:04x}", slots=slots, log_dir="logs"
         )
 
-    def build(self, *forced: str, allow_dirty: bool = False) -> dict[str, Outcome]:
+    def build(
+        self, *forced: str, allow_dirty: bool = False, only: Selection | str | None = None
+    ) -> dict[str, Outcome]:
         """Plan and run; return image → outcome of every step."""
-        finished = self.run(self.plan(*forced, allow_dirty=allow_dirty))
+        finished = self.run(self.plan(*forced, allow_dirty=allow_dirty, only=only))
         return {result.image: result.outcome for result in finished.results}
 
     def rollback(self, run: str, *images: str) -> RunFinished:
@@ -157,6 +165,10 @@ class World:
         events = list(flow.rollback(run, frozenset(images), self.hierarchy(), self.doors, intent))
         assert isinstance(events[-1], RunFinished)
         return events[-1]
+
+    def decision(self, image: str, only: Selection | str | None = None) -> Decision:
+        """Return what would be done to an image, and why."""
+        return next(d for d in self.plan(only=only).decisions if d.image == image)
 
     def tag(self, image: str, tag: str = "stable") -> str | None:
         """Return the digest that an image's tag names."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from orchestrator.cli.selecting import choose
 from orchestrator.cli.session import Session
 from orchestrator.cli.streams import write_err
 from orchestrator.cli.workplace import Workplace
@@ -14,6 +15,7 @@ from orchestrator.cli.workplace import Workplace
 if TYPE_CHECKING:
     from orchestrator.model.hierarchy import Hierarchy
     from orchestrator.model.plan import Plan
+    from orchestrator.select import Selection
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -34,7 +36,12 @@ def wish_options(function: F) -> F:
 
 
 def make_plan(
-    session: Session, place: Workplace, force: tuple[str, ...], *, allow_dirty: bool
+    session: Session,
+    place: Workplace,
+    force: tuple[str, ...],
+    selection: Selection,
+    *,
+    allow_dirty: bool,
 ) -> Plan:
     """Return the plan of what would be done now.
 
@@ -43,7 +50,12 @@ def make_plan(
     """
     from orchestrator import flow
 
-    wish = flow.Wish(forced=frozenset(force), allow_dirty=allow_dirty, suffix=suffix())
+    wish = flow.Wish(
+        forced=frozenset(force),
+        allow_dirty=allow_dirty,
+        suffix=suffix(),
+        chosen=choose(session, place, selection),
+    )
     made = flow.plan(place.hierarchy, place.doors, wish)
     session.log("planned", plan=made.id, **made.summary())
     return made
@@ -71,10 +83,11 @@ def nothing_to_do(session: Session, made: Plan, place: Workplace) -> int:
     """Answer a run that has nothing to do: no run starts, and history gets no row.
 
     Returns:
-        0, or the exit code for an answer that cannot be written.
+        0, or the exit code for an answer that cannot be written, or copies that cannot be seen.
     """
+    code = _complain_of_copies(session, made)
     if session.settings.quiet and not session.json:
-        return 0
+        return code
     from orchestrator.render.text import plan_text
 
     nothing: dict[str, object] = {
@@ -84,10 +97,35 @@ def nothing_to_do(session: Session, made: Plan, place: Workplace) -> int:
         "summary": {},
         "duration_s": 0.0,
     }
-    return session.answer(
-        lambda style: plan_text(made, parents_of(place.hierarchy), style, next_steps=False),
-        lambda: {"format": 1, "kind": "run", **nothing},
+    return (
+        session.answer(
+            lambda style: plan_text(made, parents_of(place.hierarchy), style, next_steps=False),
+            lambda: {"format": 1, "kind": "run", **nothing},
+        )
+        or code
     )
+
+
+def _complain_of_copies(session: Session, made: Plan) -> int:
+    """Return the exit code for copies that could not be looked at, and say so; 0 without any."""
+    from orchestrator.errors import Unavailable
+    from orchestrator.model.plan import Cause
+    from orchestrator.render.text_error import error_text
+
+    places = {
+        reason.subject.partition("/")[0]: None
+        for decision in made.decisions
+        for reason in decision.reasons
+        if reason.cause is Cause.COPY_UNKNOWN
+    }
+    if not places:
+        return 0
+    error = Unavailable(
+        f"nobody knows whether the copies at {', '.join(places)} are right",
+        hint="`orchestrate doctor` says what is wrong with it; then run this again",
+    )
+    write_err(error_text(error, session.err_style))
+    return error.exit_code
 
 
 def suffix() -> str:

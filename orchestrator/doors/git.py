@@ -7,7 +7,8 @@ import re
 import subprocess
 from urllib.parse import urlsplit
 
-from orchestrator.errors import Unavailable
+from orchestrator.doors.git_tree import Blobs, GitFiles, GitTree
+from orchestrator.errors import Unavailable, UsageError
 from orchestrator.model.source import Revision
 
 _TIMEOUT_S = 60
@@ -29,6 +30,7 @@ _ENVIRONMENT = {
 #: What a hook or a CI system may have set and we must keep: safe.directory comes this way.
 _KEPT = ("GIT_CONFIG_", "GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM")
 _COMMIT = re.compile(rb"# branch\.oid ([0-9a-f]{40,64})")
+_OBJECT_ID = re.compile(rb"[0-9a-f]{40,64}")
 _SCP_LIKE = re.compile(r"(?P<user>[^@/:]+@)?(?P<host>[^@/:]+):(?P<path>[^:@][^@]*)")
 _NO_REPOSITORY = (b"not a git repository", b"dubious ownership")
 _STATUS = (
@@ -50,7 +52,7 @@ class RealGit:
 
     Args:
         directory: where the hierarchy file lies; only changes below it make the tree dirty.
-        timeout_s: for each of the four commands.
+        timeout_s: for each command.
     """
 
     def __init__(self, directory: str | os.PathLike[str], *, timeout_s: float = _TIMEOUT_S) -> None:
@@ -90,13 +92,67 @@ class RealGit:
             source=public_url(url.strip()),
         )
 
+    def files_since(self, reference: str, name: str) -> GitFiles:
+        """Return the hierarchy's directory as it was where this branch left another one.
+
+        Nothing is checked out. A directory that was not there yet is empty.
+
+        Args:
+            reference: anything git takes for a commit; the tree is the merge base's.
+            name: the hierarchy file's path as the user would write it.
+
+        Raises:
+            UsageError: there is no such commit, no common ancestor, or no git.
+            Unavailable: git fails otherwise or does not answer.
+        """
+        base = self._merge_base(reference)
+        prefix = os.fsdecode(_answer(self._run("rev-parse", "--show-prefix")).rstrip(b"\n"))
+        tree = f"{base}:{prefix.rstrip('/')}"
+        listing = b""
+        if not self._run("rev-parse", "--verify", "--quiet", tree).returncode:
+            listing = _answer(self._run("ls-tree", "-r", "-t", "-z", "--full-tree", tree))
+        return GitFiles(GitTree(listing, Blobs(self._cat_file, self._timeout_s)), name, base[:12])
+
+    def _merge_base(self, reference: str) -> str:
+        try:
+            inside = self._run("rev-parse", "--is-inside-work-tree")
+        except FileNotFoundError as error:
+            raise UsageError(
+                "--since asks git what changed, and git is not installed",
+                hint="install git, or name the images instead",
+            ) from error
+        if inside.stdout != b"true\n":
+            raise UsageError(
+                f"--since asks git what changed, and {self._directory} is in no git repository "
+                "that this user may read",
+                hint="name the images instead; `git status` there says what git thinks",
+            )
+        known = b""
+        if reference and not reference.startswith("-"):
+            commit = f"{reference}^{{commit}}"
+            known = self._run("rev-parse", "--verify", "--quiet", commit).stdout.strip()
+        if not _OBJECT_ID.fullmatch(known):
+            raise unknown_commit(reference)
+        base = self._run("merge-base", "HEAD", known.decode()).stdout.strip()
+        if not base:
+            raise UsageError(
+                f"this branch and {reference} have no commit in common",
+                hint="a shallow clone lacks it: `git fetch --unshallow`, or fetch-depth: 0 in CI",
+            )
+        return base.decode()
+
+    def _cat_file(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            (*_COMMAND, "-C", self._directory, "cat-file", "--batch"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            env=_environment(),
+        )
+
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         """Run git; FileNotFoundError when there is none."""
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith("GIT_") or name.startswith(_KEPT)
-        }
         command = (*_COMMAND, "-C", self._directory, *arguments)
         try:
             return subprocess.run(
@@ -104,13 +160,30 @@ class RealGit:
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 check=False,
-                env=environment | _ENVIRONMENT,
+                env=_environment(),
                 timeout=self._timeout_s,
             )
         except subprocess.TimeoutExpired as error:
             raise Unavailable(
                 f"git {arguments[0]} in {self._directory} gave no answer in {self._timeout_s:g} s"
             ) from error
+
+
+def unknown_commit(reference: str) -> UsageError:
+    """Return the error for a reference that is no commit here."""
+    return UsageError(
+        f"git knows no commit {reference!r}",
+        hint="--since takes a branch, a tag or a commit; a remote's branch is origin/NAME, fetched",
+    )
+
+
+def _environment() -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") or name.startswith(_KEPT)
+    }
+    return kept | _ENVIRONMENT
 
 
 def _answer(done: subprocess.CompletedProcess[bytes]) -> bytes:

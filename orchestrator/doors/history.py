@@ -213,6 +213,28 @@ class SqliteHistory:
             (run_id,),
         )
 
+    def last_outcomes(self, hierarchy: str) -> Mapping[str, Outcome]:
+        """Return image id → how its last step ended, over all runs of a hierarchy."""
+        rows = self._read(
+            tuple,
+            "SELECT steps.image, steps.outcome FROM steps JOIN "
+            "(SELECT steps.image AS image, max(steps.run) AS run FROM steps "
+            "JOIN runs ON runs.id = steps.run WHERE runs.hierarchy = ? GROUP BY steps.image) "
+            "AS newest ON steps.image = newest.image AND steps.run = newest.run "
+            "ORDER BY steps.seq",
+            (hierarchy,),
+        )
+        return {image: Outcome(outcome) for image, outcome in rows}
+
+    def repositories(self, hierarchy: str) -> tuple[str, ...]:
+        """Return every repository in which runs of a hierarchy moved a tag, sorted."""
+        return self._read(
+            lambda row: str(row[0]),
+            "SELECT DISTINCT tag_moves.repository FROM tag_moves "
+            "JOIN runs ON runs.id = tag_moves.run WHERE runs.hierarchy = ? ORDER BY 1",
+            (hierarchy,),
+        )
+
     def durations(self) -> Mapping[str, float]:
         """Return image id → seconds its last build took."""
         rows = self._read(

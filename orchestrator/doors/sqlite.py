@@ -67,7 +67,7 @@ def open_for_reading(path: Path, busy_timeout_s: float) -> sqlite3.Connection | 
         return None
     connection = _connect(path, busy_timeout_s)
     try:
-        is_empty = not _version(connection, path)
+        is_empty = not applied_format(connection, path)
     except BaseException:
         connection.close()
         raise
@@ -91,7 +91,7 @@ def open_for_writing(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
     try:
         _use_wal(connection, busy_timeout_s)
         connection.execute("BEGIN IMMEDIATE")
-        _migrate(connection, _version(connection, path))
+        _migrate(connection, applied_format(connection, path))
         connection.execute("COMMIT")
     except BaseException:
         connection.close()
@@ -133,8 +133,12 @@ def _use_wal(connection: sqlite3.Connection, busy_timeout_s: float) -> None:
             return
 
 
-def _version(connection: sqlite3.Connection, path: Path) -> int:
-    """Return the number of the last migration that was applied; 0 for an empty database."""
+def applied_format(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the number of the last migration that was applied; 0 for an empty database.
+
+    Raises:
+        StateUnavailable: it was written by a newer version, or by another program.
+    """
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     if not tables:
         return 0
@@ -144,7 +148,7 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
             hint="name another file with --state, or with ORCHESTRATE_STATE",
         )
     (version,) = connection.execute("SELECT max(number) FROM migrations").fetchone()
-    known = len(_scripts())
+    known = newest_format()
     if version > known:
         raise StateUnavailable(
             f"the state database {path} was written by a newer orchestrate "
@@ -163,6 +167,11 @@ def _migrate(connection: sqlite3.Connection, version: int) -> None:
                 "INSERT INTO migrations (number, applied_at) VALUES (?, ?)",
                 (number, rfc3339(time.time())),
             )
+
+
+def newest_format() -> int:
+    """Return the number of the migration that this version writes."""
+    return len(_scripts())
 
 
 def _scripts() -> list[Path]:

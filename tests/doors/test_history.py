@@ -88,6 +88,8 @@ def test_empty_history_has_nothing_and_knows_nothing(history: History) -> None:
     assert history.results(RUN.id) == ()
     assert history.moves(RUN.id) == ()
     assert history.durations() == {}
+    assert history.last_outcomes("gold") == {}
+    assert history.repositories("gold") == ()
 
 
 def test_a_run_is_read_as_it_was_written_and_finished(history: History) -> None:
@@ -146,6 +148,39 @@ def test_durations_are_those_of_the_last_build_of_each_image(history: History) -
     history.record_step("r1", replace(BUILT, image="web", outcome=Outcome.UNCHANGED))
     history.record_step("r1", BUILT)
     assert history.durations() == {"base": 7.0, "web": 12.5}
+
+
+def test_last_outcomes_are_those_of_the_last_step_of_each_image(history: History) -> None:
+    """A later try and a later run count, whatever order runs were written in; others' do not."""
+    history.begin_run(replace(RUN, id="r2"))
+    history.begin_run(replace(RUN, id="r1"))
+    history.begin_run(replace(RUN, id="r3", hierarchy="silver"))
+    history.record_step("r2", replace(BUILT, outcome=Outcome.FAILED))
+    history.record_step("r2", replace(BUILT, outcome=Outcome.UNCHANGED))
+    history.record_step("r2", replace(BUILT, image="web", outcome=Outcome.BLOCKED))
+    history.record_step("r1", replace(BUILT, outcome=Outcome.BLOCKED))
+    history.record_step("r1", replace(BUILT, image="web"))
+    history.record_step("r1", FAILED)
+    history.record_step("r3", replace(BUILT, image="python"))
+    assert history.last_outcomes("gold") == {
+        "base": Outcome.UNCHANGED,
+        "web": Outcome.BLOCKED,
+        "python": Outcome.FAILED,
+    }
+    assert history.last_outcomes("silver") == {"python": Outcome.BUILT}
+    assert history.last_outcomes("bronze") == {}
+
+
+def test_repositories_are_those_in_which_tags_were_moved(history: History) -> None:
+    """Each once, sorted, whatever became of the move; other hierarchies' are theirs."""
+    history.begin_run(RUN)
+    history.begin_run(replace(RUN, id="other", hierarchy="silver"))
+    web = replace(MOVE, image="web", repository="localhost:5000/gold/a", state=MoveState.FAILED)
+    history.journal(RUN.id, (MOVE, replace(MOVE, tag="12"), web))
+    history.journal("other", (replace(MOVE, repository="localhost:5000/silver/base"),))
+    assert history.repositories("gold") == ("localhost:5000/gold/a", MOVE.repository)
+    assert history.repositories("silver") == ("localhost:5000/silver/base",)
+    assert history.repositories("bronze") == ()
 
 
 def test_first_claim_wins_and_stays(history: History) -> None:

@@ -93,6 +93,27 @@ class MemoryHistory:
         with self._lock:
             return tuple(self._results.get(run_id, ()))
 
+    def last_outcomes(self, hierarchy: str) -> Mapping[str, Outcome]:
+        """Return image id → how its last step ended, over all runs of a hierarchy."""
+        with self._lock:
+            return {
+                result.image: result.outcome
+                for run_id in sorted(self._results)
+                if self._runs[run_id].hierarchy == hierarchy
+                for result in self._results[run_id]
+            }
+
+    def repositories(self, hierarchy: str) -> tuple[str, ...]:
+        """Return every repository in which runs of a hierarchy moved a tag, sorted."""
+        with self._lock:
+            found = {
+                move.repository
+                for run_id, moves in self._moves.items()
+                if run_id in self._runs and self._runs[run_id].hierarchy == hierarchy
+                for move in moves
+            }
+            return tuple(sorted(found))
+
     def durations(self) -> Mapping[str, float]:
         """Return image id → seconds its last build took."""
         with self._lock:
