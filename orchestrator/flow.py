@@ -5,8 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 
+from orchestrator import adopt as adopting
+from orchestrator import choose as choosing
+from orchestrator import examine as examining
+from orchestrator.adopt import Adopting
 from orchestrator.build import Site
 from orchestrator.decide import decide
 from orchestrator.doors.protocols import (
@@ -20,29 +23,29 @@ from orchestrator.doors.protocols import (
     Spool,
 )
 from orchestrator.errors import StalePlan, UsageError
+from orchestrator.examine import Examination
 from orchestrator.explain import explanation, statuses
-from orchestrator.model.event import (
-    Event,
-    RunFinished,
-    RunStarted,
-    StepFinished,
-    StepProgress,
-    StepRetried,
-    TagsMoved,
-)
+from orchestrator.model.event import Event, StepProgress
 from orchestrator.model.hierarchy import Hierarchy
-from orchestrator.model.names import parse_repository
 from orchestrator.model.observation import Observations
-from orchestrator.model.plan import Plan, Verdict
-from orchestrator.model.run import JournalledMove, Run, RunState
+from orchestrator.model.orphan import Orphans
+from orchestrator.model.plan import Decision, Plan, Verdict
+from orchestrator.model.protection import Shelf
+from orchestrator.model.run import Run
 from orchestrator.model.status import Explanation, ImageStatus
 from orchestrator.model.time import rfc3339, run_id
 from orchestrator.observe import observe
+from orchestrator.orphans import find_orphans
 from orchestrator.plan import make_plan, make_step
 from orchestrator.prepare import preview
-from orchestrator.publish import lift_rejection, promote, reject, rollback_moves
+from orchestrator.publish import rollback_moves
+from orchestrator.record import record
+from orchestrator.refuse import require_forcible, require_ground, retired_image, unknown_image
 from orchestrator.run import execute
+from orchestrator.select import Chosen, Selection, with_ancestors
 from orchestrator.stale import moved_since
+from orchestrator.stock import Stocktaking, take_stock
+from orchestrator.undo import undo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +69,13 @@ class Wish:
         forced: image ids to build whatever is there.
         allow_dirty: floating tags may move though the tree is dirty.
         suffix: four characters that tell apart plans of the same second.
+        chosen: the images it is about; None: every image.
     """
 
     forced: frozenset[str] = frozenset()
     allow_dirty: bool = False
     suffix: str = "0000"
+    chosen: Chosen | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +83,7 @@ class Intent:
     """Who starts a run, and why.
 
     Attributes:
-        command: build, apply or rollback.
+        command: build, apply, rollback or adopt.
         who: user and host.
         trigger: ``manual``, ``ci``, ``schedule``.
         because: free text, may be empty.
@@ -98,21 +103,42 @@ class Intent:
     cancelled: threading.Event = field(default_factory=threading.Event)
 
 
+def choose(
+    hierarchy: Hierarchy, doors: Doors, selection: Selection, registry: str | None = None
+) -> Chosen:
+    """Return the images that selectors mean; see :func:`orchestrator.choose.choose`."""
+    return choosing.choose(
+        hierarchy,
+        selection,
+        files=doors.files,
+        git=doors.git,
+        history=doors.history,
+        registry=registry,
+    )
+
+
 def plan(hierarchy: Hierarchy, doors: Doors, wish: Wish) -> Plan:
     """Return what a run would do, and why. Nothing is written anywhere.
 
     Raises:
-        UsageError: an image that is to be forced does not exist.
+        UsageError: an image that is to be forced does not exist, is retired or not selected; or
+            one that is selected stands on one that is not and was never published.
         OrchestrateError: whatever :func:`orchestrator.observe.observe` raises.
     """
-    unknown = sorted(wish.forced - set(hierarchy.images))
-    if unknown:
-        raise unknown_image(unknown[0], hierarchy)
+    selected = wish.chosen.only if wish.chosen else None
+    require_forcible(wish.forced, hierarchy, selected)
     created_s = doors.clock.now_s()
     plan_id = run_id(created_s, wish.suffix)
-    seen = look(hierarchy, doors, wish.forced, plan_id)
+    seen = look(hierarchy, doors, wish.forced, plan_id, selected)
+    if selected is not None:
+        require_ground(hierarchy, seen, selected)
     decisions = decide(
-        hierarchy, seen, forced=wish.forced, epoch=plan_id, allow_dirty=wish.allow_dirty
+        hierarchy,
+        seen,
+        forced=wish.forced,
+        epoch=plan_id,
+        allow_dirty=wish.allow_dirty,
+        selected=selected,
     )
     return make_plan(
         hierarchy,
@@ -122,13 +148,53 @@ def plan(hierarchy: Hierarchy, doors: Doors, wish: Wish) -> Plan:
         created_s=created_s,
         forced=wish.forced,
         allow_dirty=wish.allow_dirty,
+        selection=wish.chosen.terms if wish.chosen else (),
     )
 
 
-def status(hierarchy: Hierarchy, doors: Doors) -> tuple[ImageStatus, ...]:
-    """Return how every image stands. Nothing is written anywhere."""
-    seen = look(hierarchy, doors)
-    return statuses(hierarchy, seen, decide(hierarchy, seen), doors.clock.now_s())
+def status(
+    hierarchy: Hierarchy, doors: Doors, chosen: Chosen | None = None
+) -> tuple[ImageStatus, ...]:
+    """Return how images stand, every one or those chosen. Nothing is written anywhere."""
+    images = chosen.only if chosen else None
+    seen, decisions = _judged(hierarchy, doors, images)
+    return statuses(hierarchy, seen, decisions, doors.clock.now_s(), images)
+
+
+def _judged(
+    hierarchy: Hierarchy, doors: Doors, images: frozenset[str] | None
+) -> tuple[Observations, tuple[Decision, ...]]:
+    """Look at images, or at all, and at what they stand on, which decides about them too."""
+    selected = None if images is None else with_ancestors(hierarchy, images)
+    seen = look(hierarchy, doors, selected=selected)
+    return seen, decide(hierarchy, seen, selected=selected)
+
+
+def orphans(hierarchy: Hierarchy, doors: Doors) -> Orphans:
+    """Return what is published and in no file any more. Nothing is written anywhere."""
+    return find_orphans(hierarchy, doors.registry, doors.history)
+
+
+def digests(
+    hierarchy: Hierarchy, doors: Doors, chosen: Chosen, plans: tuple[Plan, ...]
+) -> tuple[Shelf, ...]:
+    """Return every digest that tags name, and what protects it. Nothing is written anywhere.
+
+    Args:
+        hierarchy: what should be.
+        doors: the outside world.
+        chosen: whose repositories; what protects their digests may be anybody's.
+        plans: saved ones that somebody may still apply.
+    """
+    taken = Stocktaking(
+        hierarchy=hierarchy,
+        seen=look(hierarchy, doors),
+        registry=doors.registry,
+        history=doors.history,
+        plans=plans,
+        now_s=doors.clock.now_s(),
+    )
+    return take_stock(taken, chosen.images)
 
 
 def why(hierarchy: Hierarchy, doors: Doors, image: str) -> Explanation:
@@ -139,9 +205,10 @@ def why(hierarchy: Hierarchy, doors: Doors, image: str) -> Explanation:
     """
     if image not in hierarchy.images:
         raise unknown_image(image, hierarchy)
-    seen = look(hierarchy, doors)
-    every = statuses(hierarchy, seen, decide(hierarchy, seen), doors.clock.now_s())
-    return explanation(hierarchy, seen, next(s for s in every if s.image == image))
+    images = frozenset((image,))
+    seen, decisions = _judged(hierarchy, doors, images)
+    (found,) = statuses(hierarchy, seen, decisions, doors.clock.now_s(), images)
+    return explanation(hierarchy, seen, found)
 
 
 def build_command(hierarchy: Hierarchy, doors: Doors, image: str) -> BuildRequest:
@@ -155,8 +222,10 @@ def build_command(hierarchy: Hierarchy, doors: Doors, image: str) -> BuildReques
     """
     if image not in hierarchy.images:
         raise unknown_image(image, hierarchy)
-    seen = look(hierarchy, doors)
-    decided = {d.image: replace(d, verdict=Verdict.KEEP) for d in decide(hierarchy, seen)}
+    if hierarchy.images[image].retired:
+        raise retired_image(image)
+    seen, decisions = _judged(hierarchy, doors, frozenset((image,)))
+    decided = {d.image: replace(d, verdict=Verdict.KEEP) for d in decisions}
     step = make_step(hierarchy.images[image], hierarchy, seen, decided)
     missing = [parent.subject for parent in step.parents if parent.digest is None]
     if missing:
@@ -167,15 +236,12 @@ def build_command(hierarchy: Hierarchy, doors: Doors, image: str) -> BuildReques
     return preview(step, hierarchy, doors.files, doors.registry, seen.revision, doors.clock)
 
 
-def unknown_image(name: str, hierarchy: Hierarchy) -> UsageError:
-    """Return the error for an image id that is not in the hierarchy, with the nearest ones."""
-    near = get_close_matches(name, hierarchy.images, 1, 0.5)
-    hint = f"did you mean {near[0]}?" if near else f"images: {', '.join(hierarchy.images)}"
-    return UsageError(f"no image is called {name!r}", hint=hint)
-
-
 def look(
-    hierarchy: Hierarchy, doors: Doors, forced: frozenset[str] = frozenset(), epoch: str = ""
+    hierarchy: Hierarchy,
+    doors: Doors,
+    forced: frozenset[str] = frozenset(),
+    epoch: str = "",
+    selected: frozenset[str] | None = None,
 ) -> Observations:
     """Return what is seen of files, registry and upstreams now."""
     return observe(
@@ -186,6 +252,7 @@ def look(
         clock=doors.clock,
         forced=forced,
         epoch=epoch,
+        selected=selected,
     )
 
 
@@ -193,6 +260,7 @@ def run(plan: Plan, hierarchy: Hierarchy, doors: Doors, intent: Intent) -> Itera
     """Carry a plan out; every event has been written to the history when it is yielded."""
     started = _begin(hierarchy, doors, intent, plan.revision, plan.id)
     revision = doors.git.revision()
+    slots = intent.slots or hierarchy.builders[0].slots
 
     def site(progress: Callable[[StepProgress], None]) -> Site:
         return Site(
@@ -208,10 +276,10 @@ def run(plan: Plan, hierarchy: Hierarchy, doors: Doors, intent: Intent) -> Itera
             log_dir=f"{intent.log_dir}/{started.id}",
             progress=progress,
             cancelled=intent.cancelled,
+            turns=threading.BoundedSemaphore(slots),
         )
 
-    slots = intent.slots or hierarchy.builders[0].slots
-    yield from _record(execute(plan, started, slots, site), doors.history)
+    yield from record(execute(plan, started, slots, site), doors.history)
 
 
 def verify(saved: Plan, hierarchy: Hierarchy, doors: Doors) -> None:
@@ -220,7 +288,8 @@ def verify(saved: Plan, hierarchy: Hierarchy, doors: Doors) -> None:
     Raises:
         StalePlan: naming everything that moved.
     """
-    moved = moved_since(saved, hierarchy, look(hierarchy, doors))
+    planned = frozenset(step.image for step in saved.steps)
+    moved = moved_since(saved, hierarchy, look(hierarchy, doors, selected=planned))
     if moved:
         raise StalePlan(moved, hint="make a new one with `orchestrate plan --out FILE`")
 
@@ -241,50 +310,69 @@ def rollback(
         intent: who undoes it, and why.
 
     Raises:
-        UsageError: there is no such run.
+        UsageError: there is no such run, or it is another hierarchy's.
         Conflict: it moved nothing that could be moved back.
     """
     undone = doors.history.run(run_id)
     if undone is None:
         raise UsageError(f"no run {run_id!r}", hint="`orchestrate history` lists the runs")
+    if undone.hierarchy != hierarchy.name:
+        # One database has them all, and a short id may hit any.
+        raise UsageError(
+            f"run {undone.id} is of hierarchy {undone.hierarchy}, this is {hierarchy.name}",
+            hint=f"go to {undone.hierarchy}'s directory, or name it with -C or --file",
+        )
     moves = rollback_moves(doors.history.moves(undone.id), images or None)
     started = _begin(hierarchy, doors, intent, "", "")
-    yield from _record(_roll_back(moves, started, doors), doors.history)
+    events = undo(
+        moves,
+        started,
+        hierarchy,
+        registry=doors.registry,
+        history=doors.history,
+        clock=doors.clock,
+    )
+    yield from record(events, doors.history)
 
 
-def _roll_back(moves: tuple[JournalledMove, ...], run: Run, doors: Doors) -> Iterator[Event]:
-    began_s = doors.clock.monotonic_s()
-    nothing = Plan(
-        id=run.id,
-        hierarchy=run.hierarchy,
-        created=run.started_at,
-        date="",
-        revision="",
-        decisions=(),
-        steps=(),
+def examine(hierarchy: Hierarchy, doors: Doors, chosen: Chosen) -> Examination:
+    """Return what others published that could be recorded as current. Nothing is written."""
+    seen = look(hierarchy, doors, selected=chosen.only)
+    found = examining.examine(hierarchy, seen, doors.registry, chosen.images)
+    return Examination(seen=seen, images=found)
+
+
+def adopt(
+    found: Examination,
+    hierarchy: Hierarchy,
+    doors: Doors,
+    intent: Intent,
+    *,
+    allow_dirty: bool = False,
+) -> Iterator[Event]:
+    """Record as current what passed its examination, without a build. A run; it can be undone.
+
+    Raises:
+        UsageError: the tree has changes that git does not know, and nobody allowed that.
+    """
+    revision = found.seen.revision
+    if revision and revision.dirty and not allow_dirty:
+        raise UsageError(
+            "the working tree has changes that git does not know",
+            hint="images would be recorded as built from them: commit, or --allow-dirty",
+        )
+    started = _begin(hierarchy, doors, intent, str(revision or ""), "")
+    site = Adopting(
+        hierarchy=hierarchy,
+        seen=found.seen,
+        registry=doors.registry,
+        history=doors.history,
+        clock=doors.clock,
+        run=started,
+        log_dir=f"{intent.log_dir}/{started.id}",
+        cancelled=intent.cancelled,
     )
-    yield RunStarted(run=run, plan=nothing)
-    # The marks first: whoever looks in between must not promote again what is being taken back.
-    for move in moves:
-        if move.was and move.now:
-            repository = parse_repository(move.repository)
-            lift_rejection(doors.registry, repository, move.now, move.was)
-            reject(doors.registry, repository, move.was)
-    settled: list[JournalledMove] = []
-    for move in promote(moves, doors.registry, doors.history, run.id):
-        settled.append(move)
-        yield TagsMoved(move=move)
-    good = all(move.state.is_success for move in settled)
-    yield RunFinished(
-        run=replace(
-            run,
-            finished_at=rfc3339(doors.clock.now_s()),
-            state=RunState.SUCCEEDED if good else RunState.FAILED,
-        ),
-        results=(),
-        moves=tuple(settled),
-        duration_s=doors.clock.monotonic_s() - began_s,
-    )
+    yield from record(adopting.adopt(found.images, site), doors.history)
 
 
 def _begin(hierarchy: Hierarchy, doors: Doors, intent: Intent, revision: str, plan_id: str) -> Run:
@@ -300,23 +388,3 @@ def _begin(hierarchy: Hierarchy, doors: Doors, intent: Intent, revision: str, pl
         started_at=rfc3339(now_s),
         plan=plan_id,
     )
-
-
-def _record(events: Iterator[Event], history: History) -> Iterator[Event]:
-    """Write the diary of a run, each event before it is passed on."""
-    run: Run | None = None
-    finished = False
-    try:
-        for event in events:
-            if isinstance(event, RunStarted):
-                run = event.run
-                history.begin_run(run)
-            elif isinstance(event, StepFinished | StepRetried) and run:
-                history.record_step(run.id, event.result)
-            elif isinstance(event, RunFinished):
-                history.finish_run(event.run.id, event.run.state, event.run.finished_at)
-                finished = True
-            yield event
-    finally:
-        if run and not finished:
-            history.finish_run(run.id, RunState.INTERRUPTED, "")

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from orchestrator.decide import is_complete
 from orchestrator.doors.protocols import History, Registry
 from orchestrator.errors import Conflict, RegistryUnavailable, TagConflict
 from orchestrator.model.fingerprint import key_tag
@@ -18,6 +17,7 @@ from orchestrator.model.names import Repository, parse_repository, short_digest
 from orchestrator.model.publication import read_publication
 from orchestrator.model.run import JournalledMove, MoveState
 from orchestrator.observe import rejected_tag
+from orchestrator.want import is_complete
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +100,25 @@ def _is_same_build(found: Manifest, publishing: Publishing) -> bool:
         and publication.key == publishing.key
         and is_complete(publication, publishing.platforms)
     )
+
+
+def put_immutable_tag(
+    registry: Registry, repository: Repository, tag: str, manifest: Manifest
+) -> None:
+    """Point a tag that never moves at a manifest, unless it names something.
+
+    Raises:
+        TagConflict: it names something else.
+        RegistryUnavailable: the registry said yes and did otherwise.
+    """
+    found = registry.resolve(repository, tag)
+    if found is not None and found != manifest.digest:
+        raise TagConflict(
+            f"{repository}:{tag} already points at {short_digest(found)}…, "
+            f"not {short_digest(manifest.digest)}…",
+            hint="immutable tags never move; find out who pushed it, or change `tags.immutable`",
+        )
+    put_tag(registry, repository, tag, manifest)
 
 
 def put_tag(registry: Registry, repository: Repository, tag: str, manifest: Manifest) -> None:
@@ -198,7 +217,7 @@ def rollback_moves(
     nobody is left without any.
 
     Args:
-        moves: of the run to undo.
+        moves: of the run to undo, those in an image's first registry before those in others.
         images: only these; None: all.
 
     Raises:
@@ -210,8 +229,17 @@ def rollback_moves(
         if move.state is MoveState.MOVED and (images is None or move.image in images)
     ]
     had_one = {move.image for move in done if move.was is not None}
+    # A copy that the run filled first goes back to what the first registry goes back to.
+    before: dict[tuple[str, str], str | None] = {}
+    for move in done:
+        before.setdefault((move.image, move.tag), move.was)
     undo = tuple(
-        replace(move, was=move.now, now=move.was, state=MoveState.PLANNED)
+        replace(
+            move,
+            was=move.now,
+            now=move.was or before[move.image, move.tag],
+            state=MoveState.PLANNED,
+        )
         for move in done
         if move.image in had_one
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from queue import SimpleQueue
 
@@ -17,6 +17,7 @@ from tenacity import (
 
 from orchestrator.build import Site, carry_out, resolve_step
 from orchestrator.decide import immutable_tag
+from orchestrator.doors.protocols import History, Registry
 from orchestrator.errors import (
     AccessDenied,
     BuildFailed,
@@ -32,9 +33,11 @@ from orchestrator.model.event import (
     StepFinished,
     StepProgress,
     StepRetried,
-    StepStarted,
     TagsMoved,
 )
+from orchestrator.model.hierarchy import Hierarchy, Image
+from orchestrator.model.manifest import Manifest
+from orchestrator.model.names import Repository
 from orchestrator.model.plan import Plan, Step, Verdict
 from orchestrator.model.publication import read_publication
 from orchestrator.model.run import (
@@ -49,14 +52,17 @@ from orchestrator.model.run import (
 )
 from orchestrator.model.time import rfc3339
 from orchestrator.prepare import read_manifest
-from orchestrator.publish import promote, put_tag
+from orchestrator.publish import promote, put_tag, tag_unchanged
+from orchestrator.spread import Spreading, copied_moves, near, spread
+from orchestrator.steps import Queued, bare_result, carry_out_steps
+from orchestrator.transfer import Transfer, copy_index
 
 #: Tries of one step in all, while the failure may pass by itself.
 ATTEMPTS = 3
 #: First pause between tries, in seconds; it doubles, with jitter.
 FIRST_PAUSE_S = 2.0
-
-Queued = StepProgress | StepRetried | tuple[str, "Future[StepResult]"]
+#: Steps at work beside those that build: one that is prepared, one whose blobs are on their way.
+BESIDE_BUILDS = 2
 
 
 def execute(
@@ -73,7 +79,7 @@ def execute(
     Args:
         plan: what to do.
         run: who, why, when.
-        slots: builds at once.
+        slots: builds at once; the site's ``turns`` are as many.
         make_site: makes what the steps share, given where progress goes.
     """
     queue: SimpleQueue[Queued] = SimpleQueue()
@@ -87,14 +93,16 @@ def execute(
         yield event
     moves: list[JournalledMove] = []
     if not site.cancelled.is_set():
-        for move in promote(_moves(plan, results), site.registry, site.history, run.id):
+        for move in promote_everywhere(
+            _moves(plan, results), site.hierarchy, site.registry, site.history, run.id
+        ):
             moves.append(move)
             yield TagsMoved(move=move)
     ended = tuple(results[step.image] for step in plan.steps)
     finished = replace(
         run,
         finished_at=rfc3339(site.clock.now_s()),
-        state=_state(ended, moves, interrupted=site.cancelled.is_set()),
+        state=state_of(ended, moves, interrupted=site.cancelled.is_set()),
     )
     yield RunFinished(
         run=finished,
@@ -105,51 +113,29 @@ def execute(
 
 
 def _steps(plan: Plan, slots: int, site: Site, queue: SimpleQueue[Queued]) -> Iterator[Event]:
-    # networkx takes longer to import than a plan without work takes in all.
-    from orchestrator.schedule import Schedule
+    awaited = {parent for step in plan.steps for parent in step.needs}
 
-    steps = {step.image: step for step in plan.steps}
-    schedule = Schedule(plan, site.history.durations())
-    done: dict[str, StepResult] = {}
-    running: set[str] = set()
+    def work(step: Step, done: Mapping[str, StepResult]) -> StepResult:
+        return _work(step, done, site, queue.put, awaited=step.image in awaited)
 
-    def settle(result: StepResult) -> Iterator[Event]:
-        done[result.image] = result
-        yield StepFinished(result=result)
-        if result.outcome.is_success:
-            schedule.succeed(result.image)
-            return
-        for image in schedule.fail(result.image):
-            yield StepFinished(result=_left(steps[image], result))
-
-    with ThreadPoolExecutor(slots, "build") as pool:
-        try:
-            while schedule.unfinished or running:
-                if site.cancelled.is_set():
-                    for image in schedule.drain():
-                        yield StepFinished(result=_ended(steps[image], Outcome.CANCELLED))
-                for image in schedule.ready()[: slots - len(running)]:
-                    schedule.start(image)
-                    running.add(image)
-                    yield StepStarted(image=image, at=rfc3339(site.clock.now_s()))
-                    future = pool.submit(_work, steps[image], dict(done), site, queue.put)
-                    future.add_done_callback(lambda f, image=image: queue.put((image, f)))  # type: ignore[misc]
-                if not running:
-                    continue
-                said = queue.get()
-                if isinstance(said, StepProgress | StepRetried):
-                    yield said
-                    continue
-                image, future = said
-                running.discard(image)
-                yield from settle(future.result())
-        finally:
-            if running:
-                site.cancelled.set()
+    return carry_out_steps(
+        plan,
+        work,
+        queue,
+        at_once=slots + BESIDE_BUILDS,
+        durations=site.history.durations(),
+        clock=site.clock,
+        cancelled=site.cancelled,
+    )
 
 
 def _work(
-    step: Step, done: Mapping[str, StepResult], site: Site, say: Callable[[StepRetried], None]
+    step: Step,
+    done: Mapping[str, StepResult],
+    site: Site,
+    say: Callable[[StepRetried], None],
+    *,
+    awaited: bool,
 ) -> StepResult:
     """Do one step, again if what went wrong may pass; what goes wrong in the end is a result."""
 
@@ -163,8 +149,21 @@ def _work(
         assert isinstance(error, OrchestrateError)  # _is_transient has looked at it
         say(StepRetried(result=failed(error)))
 
+    def spread_out(result: StepResult) -> StepResult:
+        image = site.hierarchy.images[step.image]
+        what = Spreading(image=image, digest=result.digest, key=result.key)
+        spread(what, site.hierarchy, site.registry, site.cancelled)
+        return result
+
+    def uncopied(error: OrchestrateError) -> StepResult:
+        failure = failure_of(error, _log_path(step, site))
+        what = f"published, but not copied: {failure.what}"
+        return replace(bare_result(step, Outcome.FAILED), failure=replace(failure, what=what))
+
     def failed(error: OrchestrateError) -> StepResult:
-        return replace(_ended(step, Outcome.FAILED), failure=_failure(error, step, site))
+        return replace(
+            bare_result(step, Outcome.FAILED), failure=failure_of(error, _log_path(step, site))
+        )
 
     attempts = Retrying(
         retry=retry_if_exception(_is_transient),
@@ -174,14 +173,20 @@ def _work(
         before_sleep=retried,
         reraise=True,
     )
+    ended = failed
     try:
         if step.verdict is Verdict.RETAG:
-            return attempts(_retag, step, site)
-        return attempts(carry_out, resolve_step(step, done), site)
+            result = attempts(_retag, step, site)
+        else:
+            attempts(_bring_along, step, site)
+            result = attempts(carry_out, resolve_step(step, done), site, awaited=awaited)
+        # Tries of its own: a build that is published is not to be looked for again.
+        ended = uncopied
+        return attempts(spread_out, result)
     except OrchestrateError as error:
         if site.cancelled.is_set():
-            return _ended(step, Outcome.CANCELLED)
-        return failed(error)
+            return bare_result(step, Outcome.CANCELLED)
+        return ended(error)
 
 
 def _is_transient(error: BaseException) -> bool:
@@ -189,34 +194,78 @@ def _is_transient(error: BaseException) -> bool:
 
 
 def _retag(step: Step, site: Site) -> StepResult:
-    """Put the immutable tag right; the floating ones move at the end of the run."""
+    """Put the tags that do not move right; the floating ones move at the end of the run."""
     image = site.hierarchy.images[step.image]
-    index = read_manifest(site.registry, image.repository, step.digest or "")
+    index = _fetched(step.digest or "", image, site)
     publication = read_publication(index)
     tag = immutable_tag(image, publication) if publication else ""
     if tag and site.registry.resolve(image.repository, tag) is None:
         put_tag(site.registry, image.repository, tag, index)
+    if step.key:
+        tag_unchanged(site.registry, site.history, image.repository, (step.key,), index, site.run)
     return replace(
-        _ended(step, Outcome.RETAGGED),
+        bare_result(step, Outcome.RETAGGED),
         digest=index.digest,
         immutable=tag,
         manifests=index.platforms(),
     )
 
 
-def _ended(step: Step, outcome: Outcome) -> StepResult:
-    return StepResult(image=step.image, outcome=outcome, key=step.key or "", was=step.current or "")
+def _bring_along(step: Step, site: Site) -> None:
+    """Take over what is current from where else it is: the build may come out equal to it."""
+    image = site.hierarchy.images[step.image]
+    if not step.current or not _other_places(image):
+        return
+    if site.registry.resolve(image.repository, step.current) is not None:
+        return
+    # It only saves work: what is damaged there is built anew.
+    with suppress(CheckFailed):
+        index = _fetched(step.current, image, site)
+        publication = read_publication(index)
+        if publication is None:
+            return
+        tag = immutable_tag(image, publication)
+        if site.registry.resolve(image.repository, tag) is None:
+            put_tag(site.registry, image.repository, tag, index)
+        key = (publication.key,)
+        tag_unchanged(site.registry, site.history, image.repository, key, index, site.run)
 
 
-def _left(step: Step, by: StepResult) -> StepResult:
-    """Return the result of a step that was never started, because of another one's."""
-    if by.outcome is Outcome.CANCELLED:
-        return _ended(step, Outcome.CANCELLED)
-    return replace(_ended(step, Outcome.BLOCKED), blocked_by=by.image)
+def _fetched(digest: str, image: Image, site: Site) -> Manifest:
+    """Return an index of the image's, taken over from where else it is if need be."""
+    # By HEAD: what a repository once had may still be in a cache.
+    if site.registry.resolve(image.repository, digest) is None:
+        for place in _other_places(image):
+            if site.registry.resolve(place, digest) is not None:
+                return copy_index(
+                    digest,
+                    Transfer(
+                        registry=site.registry,
+                        source=place,
+                        target=image.repository,
+                        near=near(image, site.hierarchy, image.repository),
+                        cancelled=site.cancelled,
+                    ),
+                )
+    return read_manifest(site.registry, image.repository, digest)
 
 
-def _failure(error: OrchestrateError, step: Step, site: Site) -> Failure:
-    log_path = f"{site.log_dir}/{step.image}.log"
+def _other_places(image: Image) -> tuple[Repository, ...]:
+    """Return where the image was published before, and where its copies are."""
+    return (*image.former_repositories, *image.copies)
+
+
+def _log_path(step: Step, site: Site) -> str:
+    return f"{site.log_dir}/{step.image}.log"
+
+
+def failure_of(error: OrchestrateError, log_path: str) -> Failure:
+    """Return what went wrong with one image, as people are shown it.
+
+    Args:
+        error: that its step ended with.
+        log_path: log of its build, which a build's failure names.
+    """
     if isinstance(error, BuildFailed):
         return Failure(
             cause=FailureCause(error.cause),
@@ -236,8 +285,35 @@ def _failure(error: OrchestrateError, step: Step, site: Site) -> Failure:
     return Failure(cause=cause, what=error.what, hint=error.hint, exit_code=error.exit_code)
 
 
+def promote_everywhere(
+    wanted: tuple[JournalledMove, ...],
+    hierarchy: Hierarchy,
+    registry: Registry,
+    history: History,
+    run: str,
+) -> Iterator[JournalledMove]:
+    """Move floating tags in the first registry, then wherever copies are; yield each as it settles.
+
+    Args:
+        wanted: where the tags of the first registry should be; those that are there are no move.
+        hierarchy: knows the further repositories.
+        registry: the door.
+        history: gets the journal.
+        run: its id.
+    """
+    stuck: set[tuple[str, str]] = set()
+    moves = tuple(move for move in wanted if move.was != move.now)
+    for move in promote(moves, registry, history, run):
+        if not move.state.is_success:
+            stuck.add((move.image, move.tag))
+        yield move
+    # Where the first registry could not follow, the others stay with it.
+    there = [move for move in wanted if (move.image, move.tag) not in stuck]
+    yield from promote(copied_moves(there, hierarchy, registry), registry, history, run)
+
+
 def _moves(plan: Plan, results: Mapping[str, StepResult]) -> tuple[JournalledMove, ...]:
-    """Return the floating tags that are to move: those of images whose own chain succeeded."""
+    """Return where floating tags should be: those of images whose own chain succeeded."""
     return tuple(
         JournalledMove(
             image=step.image,
@@ -249,13 +325,13 @@ def _moves(plan: Plan, results: Mapping[str, StepResult]) -> tuple[JournalledMov
         for step in plan.steps
         if results[step.image].outcome.is_success
         for move in step.floating
-        if move.expects != results[step.image].digest
     )
 
 
-def _state(
+def state_of(
     results: tuple[StepResult, ...], moves: list[JournalledMove], *, interrupted: bool
 ) -> RunState:
+    """Return how a run ended, from how everything in it did."""
     if interrupted:
         return RunState.INTERRUPTED
     good = all(r.outcome.is_success for r in results) and all(m.state.is_success for m in moves)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from orchestrator.cli.command import command
 from orchestrator.cli.past_run import past_run
+from orchestrator.cli.reports import Reports, report_options, reporting
 from orchestrator.cli.running import follow, intent, intent_options
 from orchestrator.cli.session import Session
 from orchestrator.cli.workplace import Workplace, workplace
 from orchestrator.errors import UsageError
-
-if TYPE_CHECKING:
-    from orchestrator.model.run import Run
 
 
 @command(
@@ -34,32 +30,24 @@ if TYPE_CHECKING:
 @click.argument("run")
 @click.argument("images", metavar="[IMAGE]...", nargs=-1)
 @intent_options
+@report_options("rollback")
 def rollback(
-    session: Session, run: str, images: tuple[str, ...], because: str, trigger: str | None
+    session: Session,
+    run: str,
+    images: tuple[str, ...],
+    because: str,
+    trigger: str | None,
+    reports: Reports,
 ) -> int:
     """Find the run, and undo it."""
     from orchestrator import flow
 
-    with workplace(session) as place:
+    with reporting(session, reports) as reporter, workplace(session) as place:
         undone = past_run(place.doors.history, run)
-        _require_ours(undone, place)
         _require_moved(images, undone.id, place)
         wanted = intent(session, place, "rollback", because=because, trigger=trigger)
         events = flow.rollback(undone.id, frozenset(images), place.hierarchy, place.doors, wanted)
-        return follow(session, place, events)
-
-
-def _require_ours(undone: Run, place: Workplace) -> None:
-    """Refuse another hierarchy's run: one database has them all, and a short id may hit any.
-
-    Raises:
-        UsageError: naming both.
-    """
-    if undone.hierarchy != place.hierarchy.name:
-        raise UsageError(
-            f"run {undone.id} is of hierarchy {undone.hierarchy}, this is {place.hierarchy.name}",
-            hint=f"go to {undone.hierarchy}'s directory, or name it with -C or --file",
-        )
+        return follow(reporter.session, place, events, reporter)
 
 
 def _require_moved(images: tuple[str, ...], run: str, place: Workplace) -> None:
@@ -68,7 +56,7 @@ def _require_moved(images: tuple[str, ...], run: str, place: Workplace) -> None:
     Raises:
         UsageError: naming the first.
     """
-    from orchestrator.flow import unknown_image
+    from orchestrator.refuse import unknown_image
 
     moved = {move.image for move in place.doors.history.moves(run)}
     for image in images:

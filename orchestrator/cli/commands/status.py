@@ -2,25 +2,51 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import click
+
 from orchestrator.cli.command import command
+from orchestrator.cli.selecting import ABOUT_SELECTORS, choose, selection_options
 from orchestrator.cli.session import Session
 from orchestrator.cli.workplace import workplace
+
+if TYPE_CHECKING:
+    from orchestrator.select import Selection
 
 
 @command(
     "status",
-    about="""Show, per image, what is current, its digest and age, and how far behind it is.""",
+    about=f"""Show, per image, what is current, its digest and age, and how far behind it is;
+    and what is published and in no file any more.
+
+    {ABOUT_SELECTORS}
+    """,
     examples=(
         ("orchestrate status", "every image"),
+        ("orchestrate status tier:base +hello", "the bases, and hello with what it stands on"),
         ("orchestrate status -o json", "for a dashboard"),
     ),
 )
-def status(session: Session) -> int:
+@click.option("--all", "every", is_flag=True, help="List every image, however many there are.")
+@selection_options
+def status(session: Session, selection: Selection, every: bool) -> int:
     """Look, and show."""
     from orchestrator import flow
     from orchestrator.render.json import status_json
+    from orchestrator.render.orphans import orphans_json, orphans_text
     from orchestrator.render.text import status_text
 
     with workplace(session) as place:
-        found = flow.status(place.hierarchy, place.doors)
-    return session.answer(lambda style: status_text(found, style), lambda: status_json(found))
+        chosen = choose(session, place, selection)
+        found = flow.status(place.hierarchy, place.doors, chosen)
+        # Whoever asks for some images does not ask what else there is.
+        orphans = None if chosen.terms else flow.orphans(place.hierarchy, place.doors)
+    every = every or session.settings.verbose
+    return session.answer(
+        lambda style: (
+            status_text(found, style, every=every)
+            + (orphans_text(orphans, style) if orphans else "")
+        ),
+        lambda: {**status_json(found), **orphans_json(orphans)},
+    )

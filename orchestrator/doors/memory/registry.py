@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from orchestrator.errors import CheckFailed, RegistryUnavailable
 from orchestrator.model.fingerprint import sha256
 from orchestrator.model.manifest import MANIFEST_TYPES, Descriptor, Manifest
-from orchestrator.model.names import Repository, is_digest, is_tag
+from orchestrator.model.names import Repository, is_digest, is_tag, parse_repository
 
 #: Layers of these types are fetched from elsewhere, so a repository need not have them.
 _FOREIGN = (".nondistributable.", ".foreign.")
+_CHUNK_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,7 @@ class MemoryRegistry:
     Args:
         deletes_tags: whether a tag alone can be removed; docker-registry 2.8 cannot.
         deletes_manifests: whether manifests can be removed; a registry may not allow it.
+        lists_repositories: whether there is a list of them that we may read.
         fault: called before and after every call; what it raises, the call raises. Tests raise
             :class:`orchestrator.errors.RegistryUnavailable`, or change the registry under our
             feet.
@@ -59,6 +61,7 @@ class MemoryRegistry:
     Attributes:
         counts: how often each method was called.
         puts: (repository, reference, digest) of every manifest stored, oldest first.
+        lists_repositories: as given; tests may change it.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class MemoryRegistry:
         *,
         deletes_tags: bool = False,
         deletes_manifests: bool = True,
+        lists_repositories: bool = True,
         fault: Callable[[RegistryCall], None] | None = None,
     ) -> None:
         self.counts: Counter[str] = Counter()
@@ -73,6 +77,7 @@ class MemoryRegistry:
         self.fault = fault
         self._deletes_tags = deletes_tags
         self._deletes_manifests = deletes_manifests
+        self.lists_repositories = lists_repositories
         self._lock = threading.RLock()
         self._repositories: dict[Repository, _Contents] = {}
 
@@ -123,11 +128,25 @@ class MemoryRegistry:
         with self._call("blob", repository, digest):
             found = self._contents(repository).blobs.get(digest)
             if found is None:
-                raise RegistryUnavailable(
-                    f"registry {repository.registry} has no blob {repository.path}@{digest}",
-                    status=404,
-                )
+                raise _no_blob(repository, digest)
             return found
+
+    def read_blob(self, repository: Repository, digest: str) -> Iterator[bytes]:
+        """Yield a blob in chunks.
+
+        Raises:
+            RegistryUnavailable: it is absent.
+        """
+        _require_digest(digest)
+        return self._chunks(repository, digest)
+
+    def _chunks(self, repository: Repository, digest: str) -> Iterator[bytes]:
+        with self._call("read_blob", repository, digest):
+            found = self._contents(repository).blobs.get(digest)
+        if found is None:
+            raise _no_blob(repository, digest)
+        for start in range(0, len(found), _CHUNK_BYTES):
+            yield found[start : start + _CHUNK_BYTES]
 
     def mount_blob(self, repository: Repository, digest: str, source: Repository) -> bool:
         """Take a blob over from another repository of the same registry; False: upload it."""
@@ -168,6 +187,23 @@ class MemoryRegistry:
         """Return every tag, sorted; empty when the repository is absent."""
         with self._call("tags", repository, ""):
             return tuple(sorted(self._contents(repository).tags))
+
+    def repositories(self, registry: str) -> tuple[str, ...] | None:
+        """Return every repository below ``HOST[:PORT]/PATH`` that ever held a manifest."""
+        below = parse_repository(f"{registry}/any")
+        prefix = below.path.removesuffix("any")
+        with self._call("repositories", Repository(below.registry, prefix), ""):
+            if not self.lists_repositories:
+                return None
+            return tuple(
+                sorted(
+                    str(repository)
+                    for repository, contents in self._repositories.items()
+                    if repository.registry == below.registry
+                    and repository.path.startswith(prefix)
+                    and contents.manifests
+                )
+            )
 
     def delete_tag(self, repository: Repository, tag: str) -> bool:
         """Remove a tag; False where the registry cannot. A tag that is not there is removed."""
@@ -243,6 +279,12 @@ def _blobs_of(manifest: Mapping[str, object]) -> Iterator[str]:
             mark in str(part.get("mediaType")) for mark in _FOREIGN
         ):
             yield str(part.get("digest"))
+
+
+def _no_blob(repository: Repository, digest: str) -> RegistryUnavailable:
+    return RegistryUnavailable(
+        f"registry {repository.registry} has no blob {repository.path}@{digest}", status=404
+    )
 
 
 def _refused(repository: Repository, why: str) -> RegistryUnavailable:

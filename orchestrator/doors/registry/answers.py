@@ -6,7 +6,7 @@ import json
 import re
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TypeVar
@@ -44,6 +44,7 @@ class Call:
         repeatable: whether ``body`` may be called again.
         limit_bytes: largest answer that is read.
         idle_s: longest silence of the registry; None for the usual one.
+        sink: reads the body of a 200 of any size; once for each try.
     """
 
     method: str
@@ -58,6 +59,7 @@ class Call:
     repeatable: bool = True
     limit_bytes: int = 1024 * 1024
     idle_s: float | None = None
+    sink: Callable[[Iterator[bytes]], None] | None = None
 
     @property
     def registry(self) -> str:

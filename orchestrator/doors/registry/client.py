@@ -13,6 +13,7 @@ from orchestrator.doors.protocols import Clock
 from orchestrator.doors.registry.answers import Answer, Call, nonsense, subject_of
 from orchestrator.doors.registry.cache import ContentCache
 from orchestrator.doors.registry.credentials import CredentialSource, docker_credentials
+from orchestrator.doors.registry.download import Downloads
 from orchestrator.doors.registry.retry import Deadline, Deadlines, Retries
 from orchestrator.doors.registry.session import Session
 from orchestrator.doors.registry.upload import BlobContent, Uploads
@@ -28,9 +29,9 @@ from orchestrator.doors.registry.wire import (
     require_digest,
     verify,
 )
-from orchestrator.errors import RegistryUnavailable
+from orchestrator.errors import AccessDenied, RegistryUnavailable
 from orchestrator.model.manifest import MANIFEST_TYPES, OCI_INDEX, Descriptor, Manifest
-from orchestrator.model.names import Repository, is_digest, is_tag
+from orchestrator.model.names import Repository, is_digest, is_tag, parse_repository
 
 _PAGE_LIMIT_BYTES = 8 * 1024 * 1024
 
@@ -39,6 +40,8 @@ MAX_PAGES = 1000
 
 #: Answers of registries that do not have an operation at all.
 _UNSUPPORTED = (405, 501)
+#: Answers of registries that keep no list of their repositories, or not for us.
+_NO_CATALOG = (401, 403, 404, *_UNSUPPORTED)
 
 
 class HttpRegistry:
@@ -53,7 +56,8 @@ class HttpRegistry:
         per_host: requests to one host at the same time.
         deadlines: how long a registry may take.
         retries: how often to try.
-        chunk_bytes: size of a chunk, for registries that refuse a blob in one request.
+        chunk_bytes: how much of a large blob is read at once, or sent at once to registries that
+            refuse it in one request.
         clock: None for the machine's.
     """
 
@@ -78,6 +82,7 @@ class HttpRegistry:
             clock=clock or RealClock(),
         )
         self._uploads = Uploads(self._session, chunk_bytes)
+        self._downloads = Downloads(self._session, chunk_bytes)
         self._cache = ContentCache(cache_dir)
 
     def __enter__(self) -> Self:
@@ -170,6 +175,16 @@ class HttpRegistry:
         self._cache.put(digest, answer.content)
         return answer.content
 
+    def read_blob(self, repository: Repository, digest: str) -> Iterator[bytes]:
+        """Yield a blob of any size in chunks; its digest is verified at the end.
+
+        Raises:
+            RegistryUnavailable: also when it is absent, cut short or damaged.
+            Unavailable: the registry gives it only as a whole, for which there is no room on disk.
+        """
+        require_digest(digest)
+        return self._downloads.read(repository, digest)
+
     def mount_blob(self, repository: Repository, digest: str, source: Repository) -> bool:
         """Take a blob over from another repository of the same registry; False: upload it."""
         require_digest(digest)
@@ -212,6 +227,34 @@ class HttpRegistry:
                 raise nonsense(call, answer, "a tag list with something else in it")
             found.update(listed)
         return tuple(sorted(found))
+
+    def repositories(self, registry: str) -> tuple[str, ...] | None:
+        """Return every repository below ``HOST[:PORT]/PATH``, sorted, with the registry's name.
+
+        None where the registry keeps no list that we may read; many do not.
+        """
+        below = parse_repository(f"{registry}/any")
+        prefix = below.path.removesuffix("any")
+        found: set[str] = set()
+        target, listed = f"/v2/_catalog?n={PAGE_SIZE}", False
+        try:
+            for value, call, answer in self._pages(
+                Repository(below.registry, ""),
+                target,
+                "the list of repositories",
+                absent=_NO_CATALOG,
+                scopes=("registry:catalog:*",),
+            ):
+                listed = True
+                names = value.get("repositories") or []
+                if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+                    raise nonsense(call, answer, "a list with something else than names in it")
+                found.update(name for name in names if name.startswith(prefix))
+        except AccessDenied:
+            if listed:
+                raise
+            return None
+        return tuple(sorted(f"{below.registry}/{name}" for name in found)) if listed else None
 
     def delete_tag(self, repository: Repository, tag: str) -> bool:
         """Remove a tag; False where the registry cannot. A tag that is not there is removed.
@@ -281,7 +324,12 @@ class HttpRegistry:
         )
 
     def _pages(
-        self, repository: Repository, target: str, subject: str, absent: tuple[int, ...] = (404,)
+        self,
+        repository: Repository,
+        target: str,
+        subject: str,
+        absent: tuple[int, ...] = (404,),
+        scopes: tuple[str, ...] = (),
     ) -> Iterator[tuple[Mapping[str, object], Call, Answer]]:
         """Yield the pages of a list; none when the registry has no such list."""
         seen: set[str] = set()
@@ -291,7 +339,7 @@ class HttpRegistry:
                 repository=repository,
                 subject=subject,
                 target=target,
-                scopes=(f"repository:{repository.path}:pull",),
+                scopes=scopes or (f"repository:{repository.path}:pull",),
                 # A list that ends with "absent" in its middle is not whole.
                 expect=(200,) if seen else (200, *absent),
                 limit_bytes=_PAGE_LIMIT_BYTES,

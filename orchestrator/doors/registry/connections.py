@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import ssl
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -50,7 +50,8 @@ class Connections:
     no redirects followed, and an address keeps no credentials.
 
     Args:
-        per_host: requests to one host at the same time.
+        per_host: requests to one host at the same time, and as many more that read blobs: an
+            upload keeps its slot while it waits for the download that feeds it.
         deadlines: how long hosts may take.
     """
 
@@ -58,7 +59,7 @@ class Connections:
         self._per_host = per_host
         self._deadlines = deadlines
         self._lock = threading.Lock()
-        self._hosts: dict[tuple[str, str, int | None], _Host] = {}
+        self._hosts: dict[tuple[str, str, int | None, bool], _Host] = {}
         self._tls: ssl.SSLContext | None = None
 
     def exchange(
@@ -72,6 +73,7 @@ class Connections:
         body_bytes: int = 0,
         limit_bytes: int = ERROR_LIMIT_BYTES,
         idle_s: float | None = None,
+        sink: Callable[[Iterator[bytes]], None] | None = None,
     ) -> Answer:
         """Send one request and read its answer whole.
 
@@ -84,13 +86,14 @@ class Connections:
             body_bytes: sent as Content-Length.
             limit_bytes: largest successful answer.
             idle_s: longest silence; None for the usual one.
+            sink: reads the body of a 200 of any size; the answer's content is then empty.
 
         Raises:
             httpx2.HTTPError: no answer, or only a part of one.
             OutOfTime: the deadline passed.
             AnswerTooLarge: the answer is larger than the limit.
         """
-        with self._slot(url, deadline) as client:
+        with self._slot(url, deadline, feeds=sink is not None) as client:
             request = httpx2.Request(
                 method,
                 url,
@@ -102,7 +105,12 @@ class Connections:
             )
             response = client.send(request, stream=True, auth=None)
             try:
-                content = _read(response, limit_bytes, deadline)
+                if sink is not None and response.status_code == 200:
+                    deadline.prolong(_length(response) / self._deadlines.slowest_bytes_per_s)
+                    sink(_parts(response, deadline))
+                    content = b""
+                else:
+                    content = _read(response, limit_bytes, deadline)
             finally:
                 response.close()
         return Answer(
@@ -117,8 +125,8 @@ class Connections:
             self._hosts.clear()
 
     @contextmanager
-    def _slot(self, url: httpx2.URL, deadline: Deadline) -> Iterator[httpx2.Client]:
-        host = self._host(url)
+    def _slot(self, url: httpx2.URL, deadline: Deadline, *, feeds: bool) -> Iterator[httpx2.Client]:
+        host = self._host(url, feeds=feeds)
         if not host.slots.acquire(blocking=False):
             deadline.excuse(host.slots.acquire)
         try:
@@ -126,8 +134,8 @@ class Connections:
         finally:
             host.slots.release()
 
-    def _host(self, url: httpx2.URL) -> _Host:
-        key = (url.scheme, url.host, url.port)
+    def _host(self, url: httpx2.URL, *, feeds: bool) -> _Host:
+        key = (url.scheme, url.host, url.port, feeds)
         with self._lock:
             host = self._hosts.get(key)
             if host is None:
@@ -158,11 +166,21 @@ class Connections:
         return {"connect": connect, "read": idle, "write": idle, "pool": idle}
 
 
+def _length(response: httpx2.Response) -> int:
+    said = response.headers.get("content-length", "")
+    return int(said[:18]) if said.isascii() and said.isdigit() else 0
+
+
+def _parts(response: httpx2.Response, deadline: Deadline) -> Iterator[bytes]:
+    for part in response.iter_raw():
+        deadline.require()
+        yield part
+
+
 def _read(response: httpx2.Response, limit_bytes: int, deadline: Deadline) -> bytes:
     parts: list[bytes] = []
     size = 0
-    for part in response.iter_raw():
-        deadline.require()
+    for part in _parts(response, deadline):
         parts.append(part)
         size += len(part)
         if not response.is_success and size > ERROR_LIMIT_BYTES:

@@ -74,6 +74,30 @@ def docker_credentials(
     return found[0]
 
 
+def credentials_source(registry: str, config_dir: Path | None = None) -> str:
+    """Return where Docker's configuration has a registry's credentials; no helper is asked.
+
+    Returns:
+        ``docker-credential-NAME`` for a helper, the configuration's path for an entry in it, empty
+        for neither. A helper for every registry may have none for this one.
+
+    Raises:
+        RegistryUnavailable: the configuration is damaged.
+    """
+    from docker import auth
+
+    path = (config_dir or _default_dir()) / "config.json"
+    config = _read(path, registry)
+    helpers, entries = config.get("credHelpers"), config.get("auths")
+    key = auth.INDEX_URL if registry == auth.INDEX_NAME else registry
+    helper = helpers.get(key) if isinstance(helpers, dict) else None
+    if helper or config.get("credsStore"):
+        return f"docker-credential-{helper or config['credsStore']}"
+    names = entries if isinstance(entries, dict) else {}
+    known = {auth.resolve_index_name(auth.convert_to_hostname(str(name))) for name in names}
+    return str(path) if registry in known else ""
+
+
 def _default_dir() -> Path:
     named = os.environ.get("DOCKER_CONFIG")
     return Path(named) if named else Path(os.path.expanduser("~")) / ".docker"

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import TypeVar
-
-import tenacity
+from typing import TYPE_CHECKING, TypeVar
 
 from orchestrator.doors.protocols import Clock
 from orchestrator.doors.registry.answers import OutOfTime, TransientFault
 from orchestrator.errors import RegistryUnavailable
+
+if TYPE_CHECKING:
+    import tenacity
 
 T = TypeVar("T")
 
@@ -85,6 +86,10 @@ class Deadline:
             raise OutOfTime(f"{self._total_s:g} s were over")
         return remaining
 
+    def prolong(self, seconds: float) -> None:
+        """Put the end off."""
+        self._end_s += seconds
+
     def excuse(self, waited: Callable[[], T]) -> T:
         """Do something whose time is not the registry's, and put the end off by it."""
         start = self._clock.monotonic_s()
@@ -125,9 +130,6 @@ class Retrier:
         self._clock = clock
         self._lock = threading.Lock()
         self._given_up_s: dict[str, float] = {}
-        self._back_off = tenacity.wait_exponential_jitter(
-            multiplier=retries.first_s, max=retries.longest_s, jitter=retries.first_s
-        )
 
     def run(self, registry: str, deadline: Deadline, operation: Callable[[], T]) -> T:
         """Return what the operation returns.
@@ -140,37 +142,58 @@ class Retrier:
         Raises:
             RegistryUnavailable: the last fault's error, which then says how many tries there were.
         """
+        try:
+            result = operation()
+        except TransientFault as fault:
+            result = self._run_again(registry, deadline, operation, fault)
+        if self._given_up_s:
+            self._remember(registry, unreachable=False)
+        return result
+
+    def _run_again(
+        self, registry: str, deadline: Deadline, operation: Callable[[], T], first: TransientFault
+    ) -> T:
+        """Go on after the first try, which had a fault."""
+        # Slow to import, and a registry that is well needs it not.
+        import tenacity
+
+        retries = self._retries
+        back_off = tenacity.wait_exponential_jitter(
+            multiplier=retries.first_s, max=retries.longest_s, jitter=retries.first_s
+        )
+        faults = [first]
+
+        def pause_s(state: tenacity.RetryCallState) -> float:
+            asked = _fault(state).retry_after_s
+            if asked is None:
+                return back_off(state)
+            # On top of what was asked, so that all our threads do not come back at once.
+            return min(asked, retries.retry_after_cap_s) + random.uniform(0, retries.first_s)
+
+        def once_more() -> T:
+            if faults:
+                raise faults.pop()
+            return operation()
 
         def is_last(state: tenacity.RetryCallState) -> bool:
             fault = _fault(state)
             if fault.unreachable and self._lately_unreachable(registry):
                 return True
-            limit = self._retries.connect_attempts if fault.unreachable else self._retries.attempts
+            limit = retries.connect_attempts if fault.unreachable else retries.attempts
             return state.attempt_number >= limit or deadline.remaining_s() < state.upcoming_sleep
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TransientFault),
-            wait=self._pause_s,
+            wait=pause_s,
             stop=is_last,
             sleep=self._clock.sleep,
             reraise=True,
         )
         try:
-            result = retrying(operation)
+            return retrying(once_more)
         except TransientFault as fault:
             self._remember(registry, unreachable=fault.unreachable)
             raise _final(fault, retrying.statistics["attempt_number"]) from fault.__cause__
-        if self._given_up_s:
-            self._remember(registry, unreachable=False)
-        return result
-
-    def _pause_s(self, state: tenacity.RetryCallState) -> float:
-        asked = _fault(state).retry_after_s
-        if asked is None:
-            return self._back_off(state)
-        # On top of what was asked, so that all our threads do not come back at once.
-        extra = random.uniform(0, self._retries.first_s)
-        return min(asked, self._retries.retry_after_cap_s) + extra
 
     def _lately_unreachable(self, registry: str) -> bool:
         with self._lock:

@@ -162,6 +162,7 @@ class Session:
                 body_bytes=call.body_bytes,
                 limit_bytes=call.limit_bytes,
                 idle_s=call.idle_s,
+                sink=call.sink,
             )
         except (httpx2.HTTPError, httpx2.InvalidURL, OutOfTime) as error:
             address = call.registry

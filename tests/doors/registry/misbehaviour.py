@@ -7,7 +7,8 @@ import struct
 from collections.abc import Callable
 from dataclasses import replace
 
-from tests.doors.registry.server import Handler, Misbehaviour, Reply, Work
+from tests.doors.registry.messages import Reply
+from tests.doors.registry.server import Handler, Misbehaviour, Work
 
 
 def answers(status: int, body: bytes = b"", /, **headers: str) -> Misbehaviour:

@@ -5,14 +5,13 @@ It lets the real door be tested without an engine, and against registries that m
 
 from __future__ import annotations
 
-import base64
 import json
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -22,26 +21,8 @@ from orchestrator.errors import CheckFailed, RegistryUnavailable
 from orchestrator.model.fingerprint import sha256
 from orchestrator.model.manifest import Manifest
 from orchestrator.model.names import Repository
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One request as it arrived; header names in lower case."""
-
-    method: str
-    target: str
-    headers: Mapping[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What is sent back."""
-
-    status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-
+from tests.doors.registry.gate import refusal, token
+from tests.doors.registry.messages import Reply, Seen, error_reply
 
 Work = Callable[[], Reply]
 Misbehaviour = Callable[["Handler", Work], None]
@@ -71,6 +52,7 @@ class RegistryServer:
         whole_links: Link and Location headers carry the whole address.
         says_digests: Docker-Content-Digest is sent.
         takes_whole_blobs: a PUT may carry the blob; else 413.
+        gives_parts: a GET for a part of a blob gets that, not the whole.
         storage: base address that blob reads are redirected to; None for here.
     """
 
@@ -86,6 +68,7 @@ class RegistryServer:
         self.whole_links = False
         self.says_digests = True
         self.takes_whole_blobs = True
+        self.gives_parts = True
         self.storage: str | None = None
         self.released = threading.Event()
         self.uploads: dict[str, bytearray] = {}
@@ -191,15 +174,19 @@ def serve(server: RegistryServer, seen: Seen) -> Reply:
     url = urlsplit(seen.target)
     query = {name: values[-1] for name, values in parse_qs(url.query).items()}
     if url.path == "/token":
-        return _token(server, seen, parse_qs(url.query))
+        return token(server, seen, parse_qs(url.query))
     if url.path.startswith("/storage/"):
         repository = server.repository()
-        return Reply(200, {}, server.registry.blob(repository, url.path.split("/")[-1]))
+        return _content(server, seen, server.registry.blob(repository, url.path.split("/")[-1]))
+    if url.path == "/v2/":
+        return refusal(server, seen, "", query) or Reply(200, {}, b"{}")
+    if url.path == "/v2/_catalog":
+        return _catalog(server, query)
     path, _, rest = url.path.removeprefix("/v2/").rpartition(
         next(p for p in ("/manifests/", "/blobs/uploads/", "/blobs/", "/tags/", "/referrers/")
              if p in url.path)
     )  # fmt: skip
-    refused = _refusal(server, seen, path, query)
+    refused = refusal(server, seen, path, query)
     if refused:
         return refused
     repository = server.repository(path)
@@ -214,30 +201,24 @@ def serve(server: RegistryServer, seen: Seen) -> Reply:
     return Reply(404, {"Content-Type": "text/plain"}, b"404 page not found\n")
 
 
-def _error(status: int, code: str, message: str = "", **headers: str) -> Reply:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    body = json.dumps({"errors": [{"code": code, "message": message or code.lower()}]})
-    return Reply(status, {"Content-Type": "application/json", **named}, body.encode())
-
-
 def _manifest(server: RegistryServer, seen: Seen, repository: Repository, reference: str) -> Reply:
     if seen.method == "PUT":
         manifest = Manifest.of(seen.body, seen.headers["content-type"])
         try:
             server.registry.put_manifest(repository, reference, manifest)
         except RegistryUnavailable as error:
-            return _error(400, "MANIFEST_BLOB_UNKNOWN", error.what)
+            return error_reply(400, "MANIFEST_BLOB_UNKNOWN", error.what)
         return Reply(201, _digest_header(server, manifest.digest))
     found = server.registry.manifest(repository, reference)
     if found is None:
-        return _error(404, "MANIFEST_UNKNOWN")
+        return error_reply(404, "MANIFEST_UNKNOWN")
     if seen.method == "DELETE":
         if not reference.startswith("sha256:"):
-            return _error(400, "DIGEST_INVALID")
+            return error_reply(400, "DIGEST_INVALID")
         server.registry.delete_manifest(repository, reference)
         return Reply(202)
     if found.media_type not in seen.headers.get("accept", ""):
-        return _error(404, "MANIFEST_UNKNOWN", "not acceptable")
+        return error_reply(404, "MANIFEST_UNKNOWN", "not acceptable")
     headers = {"Content-Type": found.media_type, **_digest_header(server, found.digest)}
     return Reply(200, headers, found.content)
 
@@ -248,11 +229,22 @@ def _digest_header(server: RegistryServer, digest: str) -> dict[str, str]:
 
 def _blob(server: RegistryServer, seen: Seen, repository: Repository, digest: str) -> Reply:
     if not server.registry.has_blob(repository, digest):
-        return _error(404, "BLOB_UNKNOWN")
+        return error_reply(404, "BLOB_UNKNOWN")
     if server.storage is not None:
         location = f"{server.storage}/storage/{digest}?signature=s3cr3t-signature"
         return Reply(307, {"Location": location})
-    return Reply(200, _digest_header(server, digest), server.registry.blob(repository, digest))
+    reply = _content(server, seen, server.registry.blob(repository, digest))
+    return replace(reply, headers={**reply.headers, **_digest_header(server, digest)})
+
+
+def _content(server: RegistryServer, seen: Seen, blob: bytes) -> Reply:
+    asked = seen.headers.get("range", "").removeprefix("bytes=")
+    if not asked or not server.gives_parts:
+        return Reply(200, {}, blob)
+    first, _, last = asked.partition("-")
+    part = blob[int(first) : int(last) + 1]
+    said = f"bytes {first}-{int(first) + len(part) - 1}/{len(blob)}"
+    return Reply(206, {"Content-Range": said}, part) if part else Reply(416)
 
 
 def _upload(
@@ -269,14 +261,14 @@ def _upload(
         session = uuid.uuid4().hex
         server.uploads[session] = bytearray()
     elif session not in server.uploads:
-        return _error(404, "BLOB_UPLOAD_UNKNOWN")
+        return error_reply(404, "BLOB_UPLOAD_UNKNOWN")
     # The state must come back as it was given, and be joined with a & when it is last.
     address = f"/v2/{repository.path}/blobs/uploads/{session}?_state=a%2Bb%3D%3D"
     location = {"Location": f"http://{server.address}{address}" if server.whole_links else address}
     if seen.method == "POST":
         return Reply(202, location)
     if "_state=a%2Bb%3D%3D" not in seen.target:
-        return _error(400, "BLOB_UPLOAD_INVALID", "the state is missing")
+        return error_reply(400, "BLOB_UPLOAD_INVALID", "the state is missing")
     if seen.method == "DELETE":
         del server.uploads[session]
         return Reply(204)
@@ -284,7 +276,7 @@ def _upload(
     if seen.method == "PATCH":
         start, _, end = seen.headers["content-range"].partition("-")
         if (int(start), int(end)) != (len(held), len(held) + len(seen.body) - 1):
-            return _error(416, "BLOB_UPLOAD_INVALID", "out of order")
+            return error_reply(416, "BLOB_UPLOAD_INVALID", "out of order")
         held += seen.body
         return Reply(202, location)
     if seen.body and not server.takes_whole_blobs:
@@ -293,15 +285,23 @@ def _upload(
     try:
         server.registry.upload_blob(repository, query["digest"], whole, len(whole))
     except CheckFailed:
-        return _error(400, "DIGEST_INVALID")
+        return error_reply(400, "DIGEST_INVALID")
     del server.uploads[session]
     return Reply(201, {**_digest_header(server, sha256(whole)), "Location": "/v2/"})
+
+
+def _catalog(server: RegistryServer, query: Mapping[str, str]) -> Reply:
+    every = [n.partition("/")[2] for n in server.registry.repositories(server.address) or ()]
+    rest = [name for name in every if name > query.get("last", "")]
+    page, more = rest[: server.page_size], rest[server.page_size :]
+    link = {"Link": f'</v2/_catalog?last={page[-1]}>; rel="next"'} if more else {}
+    return Reply(200, link, json.dumps({"repositories": page}).encode())
 
 
 def _tags(server: RegistryServer, repository: Repository, query: Mapping[str, str]) -> Reply:
     tags = [tag for tag in server.registry.tags(repository) if tag > query.get("last", "")]
     if not tags and "last" not in query:
-        return _error(404, "NAME_UNKNOWN")
+        return error_reply(404, "NAME_UNKNOWN")
     page, rest = tags[: server.page_size], tags[server.page_size :]
     headers = {"Content-Type": "application/json"}
     if rest:
@@ -312,58 +312,6 @@ def _tags(server: RegistryServer, repository: Repository, query: Mapping[str, st
         headers["Link"] = f'<{address}>; rel="next"'
     body = json.dumps({"name": repository.path, "tags": page}).encode()
     return Reply(200, headers, body)
-
-
-def _refusal(
-    server: RegistryServer, seen: Seen, path: str, query: Mapping[str, str]
-) -> Reply | None:
-    shown = seen.headers.get("authorization", "")
-    if server.login == "basic" and shown not in _basic_headers(server):
-        return _error(401, "UNAUTHORIZED", www_authenticate='Basic realm="a registry"')
-    if server.login != "bearer":
-        return None
-    action = {"GET": "pull", "HEAD": "pull", "DELETE": "delete"}.get(seen.method, "push")
-    if "/uploads/" in seen.target and seen.method == "DELETE":
-        action = "push"
-    needed = {f"repository:{path}:{action}"}
-    if "from" in query:
-        needed.add(f"repository:{query['from']}:pull")
-    granted = server.tokens.get(shown.removeprefix("Bearer "), frozenset())
-    if needed <= granted:
-        return None
-    realm = server.realm or f"http://{server.address}/token"
-    scope = " ".join(sorted(needed))
-    challenge = f'Bearer realm="{realm}",service="a registry",scope="{scope}"'
-    return _error(401, "UNAUTHORIZED", "authentication required", www_authenticate=challenge)
-
-
-def _basic_headers(server: RegistryServer) -> set[str]:
-    return {
-        "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-        for user, password in server.users.items()
-        if user
-    }
-
-
-def _token(server: RegistryServer, seen: Seen, query: Mapping[str, list[str]]) -> Reply:
-    if seen.method == "POST":
-        query = parse_qs(seen.body.decode())
-        known = query.get("refresh_token") == [server.users.get("")]
-    else:
-        known = seen.headers.get("authorization") in _basic_headers(server)
-    if not known and not (server.open_to_read and "authorization" not in seen.headers):
-        return Reply(401, {}, json.dumps({"details": "incorrect username or password"}).encode())
-    granted = set()
-    for scope in " ".join(query.get("scope", [])).split():
-        kind, name, actions = scope.split(":")
-        allowed = [a for a in actions.split(",") if known or a == "pull"]
-        granted |= {f"{kind}:{name}:{action}" for action in allowed}
-    token = f"token-{uuid.uuid4().hex}"
-    server.tokens[token] = frozenset(granted)
-    value: dict[str, object] = {"token": token}
-    if server.token_lifetime_s is not None:
-        value["expires_in"] = server.token_lifetime_s
-    return Reply(200, {"Content-Type": "application/json"}, json.dumps(value).encode())
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:

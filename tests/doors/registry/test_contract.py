@@ -61,7 +61,9 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
 
 
 def _door() -> HttpRegistry:
-    return HttpRegistry(credentials=lambda registry: None, retries=Retries(first_s=0.01))
+    return HttpRegistry(
+        credentials=lambda registry: None, retries=Retries(first_s=0.01), chunk_bytes=1024 * 1024
+    )
 
 
 def _image(place: Place, repository: Repository, text: str = "one") -> Manifest:
@@ -239,6 +241,32 @@ def test_missing_blob_is_damage(place: Place) -> None:
     with pytest.raises(RegistryUnavailable) as caught:
         place.door.blob(place.repository(), ABSENT)
     assert caught.value.status == 404
+
+
+@pytest.mark.parametrize("size_bytes", [0, 1, 5000, 3 * 1024 * 1024])
+def test_large_blob_is_read_in_chunks(place: Place, size_bytes: int) -> None:
+    """A blob of any size comes back whole, and again from its start when it is asked for again."""
+    repository, content = place.repository(), bytes(range(256)) * (size_bytes // 256 + 1)
+    content = content[:size_bytes]
+    place.door.upload_blob(repository, sha256(content), [content], size_bytes)
+    for _ in range(2):
+        assert b"".join(place.door.read_blob(repository, sha256(content))) == content
+    with pytest.raises(RegistryUnavailable):
+        list(place.door.read_blob(repository, ABSENT))
+
+
+def test_repositories_below_a_path(place: Place) -> None:
+    """Every repository below a registry's path is listed, and no neighbour of that path."""
+    one = place.repository("one")
+    corner = str(one).removesuffix("/one")
+    names = [f"r{number:02}" for number in range(12)]
+    for name in names:
+        repository = Repository(one.registry, f"{one.path.removesuffix('/one')}/{name}")
+        place.door.put_manifest(repository, "stable", _image(place, repository))
+    neighbour = Repository(one.registry, f"{one.path.removesuffix('/one')}-other/r00")
+    place.door.put_manifest(neighbour, "stable", _image(place, neighbour))
+    assert place.door.repositories(corner) == tuple(f"{corner}/{name}" for name in names)
+    assert place.door.repositories(f"{corner}-none") == ()
 
 
 def test_mounted_blob_needs_no_upload(place: Place) -> None:

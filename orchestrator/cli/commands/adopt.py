@@ -1,0 +1,91 @@
+"""`orchestrate adopt`: what was published before becomes current, without a build."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.cli.command import command
+from orchestrator.cli.reports import Reports, report_options, reporting
+from orchestrator.cli.running import code_of, intent, intent_options, report, watch
+from orchestrator.cli.selecting import ABOUT_SELECTORS, choose, selection_options
+from orchestrator.cli.session import Session
+from orchestrator.cli.workplace import workplace
+
+if TYPE_CHECKING:
+    from orchestrator.model.adoption import Adoption
+    from orchestrator.model.event import RunFinished
+    from orchestrator.select import Selection
+
+
+@command(
+    "adopt",
+    about=f"""Record what is published already as current, after checking it: a hierarchy that
+    was built by other means need not be rebuilt on its first day.
+
+    Every platform must be there, and the layers must start with those of the parent of now. That
+    it was built from the files as they are is taken on trust. What an image consists of stays as
+    it is; its tags move to an index of the same manifests that says what it is. What fails a
+    check is left alone, and the exit code is 1.
+
+    {ABOUT_SELECTORS}
+    """,
+    examples=(
+        ("orchestrate adopt --dry-run", "what could be adopted, and what not"),
+        ("orchestrate adopt", "everything that passes its checks"),
+        ("orchestrate adopt +hello", "hello and what it stands on"),
+    ),
+)
+@selection_options
+@click.option("--dry-run", is_flag=True, help="Only check; write nothing.")
+@click.option(
+    "--allow-dirty",
+    is_flag=True,
+    help="Adopt though the working tree has changes that git does not know.",
+)
+@intent_options
+@report_options("adopt")
+def adopt(
+    session: Session,
+    selection: Selection,
+    dry_run: bool,
+    allow_dirty: bool,
+    because: str,
+    trigger: str | None,
+    reports: Reports,
+) -> int:
+    """Examine, adopt what passed, and tell."""
+    from orchestrator import flow
+    from orchestrator.adopt import settled
+
+    with reporting(session, reports) as reporter, workplace(session) as place:
+        chosen = choose(session, place, selection)
+        found = flow.examine(place.hierarchy, place.doors, chosen)
+        finished: RunFinished | None = None
+        if found.adoptable and not dry_run:
+            wanted = intent(session, place, "adopt", because=because, trigger=trigger)
+            events = flow.adopt(
+                found, place.hierarchy, place.doors, wanted, allow_dirty=allow_dirty
+            )
+            finished = watch(session, place, events, reporter)
+        code = code_of(place, finished) if finished else 0
+        code = _answer(reporter.session, settled(found.images, finished), finished, code)
+        return report(session, place, finished, reporter, code) if finished else code
+
+
+def _answer(
+    session: Session, adoptions: tuple[Adoption, ...], finished: RunFinished | None, code: int
+) -> int:
+    from orchestrator.render.adoption import adoption_json, adoption_text
+
+    run = finished.run.id if finished else ""
+    moves = finished.moves if finished else ()
+    code = code or (0 if all(adoption.state.is_good for adoption in adoptions) else 1)
+    if code == 0 and session.settings.quiet and not session.json:
+        return 0
+    unwritten = session.answer(
+        lambda style: adoption_text(adoptions, style, run),
+        lambda: adoption_json(adoptions, run, moves),
+    )
+    return code or unwritten

@@ -1,0 +1,192 @@
+"""Repositories in, every digest that their tags name out, and what protects it. Reads only.
+
+A digest that a rollback would go back to is listed though no tag may name it any more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from orchestrator.doors.protocols import History, Registry
+from orchestrator.model.fingerprint import key_tag
+from orchestrator.model.hierarchy import Hierarchy, Image
+from orchestrator.model.manifest import Manifest
+from orchestrator.model.names import Repository
+from orchestrator.model.observation import Observations
+from orchestrator.model.plan import Plan
+from orchestrator.model.protection import Protection, Shelf, Stored
+from orchestrator.model.publication import read_publication
+from orchestrator.model.run import JournalledMove
+from orchestrator.model.time import seconds_of
+from orchestrator.observe import rejected_tag
+from orchestrator.protect import Evidence, Reasons, protected, protections
+
+#: Requests under way at once.
+PARALLEL = 8
+#: Runs whose rollback is kept possible, counted among those that moved tags.
+RUNS = 5
+#: Runs that are looked at to find these.
+_REMEMBERED = 200
+
+#: Tags that cosign and the referrers' fallback give to what belongs to a digest.
+_ATTACHED = re.compile(r"sha256-([0-9a-f]{64})(?:\.\w+)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stocktaking:
+    """What it takes.
+
+    Attributes:
+        hierarchy: what should be.
+        seen: what is, of every image.
+        registry: the door.
+        history: for what a rollback would go back to.
+        plans: saved ones.
+        now_s: seconds since 1970 UTC.
+    """
+
+    hierarchy: Hierarchy
+    seen: Observations
+    registry: Registry
+    history: History
+    plans: tuple[Plan, ...]
+    now_s: float
+
+
+def take_stock(taking: Stocktaking, images: frozenset[str]) -> tuple[Shelf, ...]:
+    """Return the repositories of some images, each once, in the hierarchy's order.
+
+    Raises:
+        RegistryUnavailable: the registry answers neither yes nor 404.
+        StateUnavailable: the history cannot be read.
+    """
+    every: dict[Repository, list[Image]] = {}
+    for image in taking.hierarchy.images.values():
+        every.setdefault(image.repository, []).append(image)
+    wanted = {place: of for place, of in every.items() if any(i.id in images for i in of)}
+    evidence = Evidence(
+        hierarchy=taking.hierarchy,
+        seen=taking.seen,
+        runs=_undoable(taking.history, taking.hierarchy.name),
+        plans=taking.plans,
+    )
+    reasons = protected(evidence)
+    before = _left_behind(evidence)
+    with ThreadPoolExecutor(PARALLEL, "stock") as pool:
+        return tuple(
+            _shelf(repository, of, taking, reasons, before.get(str(repository), set()), pool)
+            for repository, of in wanted.items()
+        )
+
+
+def _undoable(
+    history: History, hierarchy: str
+) -> tuple[tuple[str, tuple[JournalledMove, ...]], ...]:
+    found = []
+    for run in history.runs(_REMEMBERED):
+        if run.hierarchy == hierarchy and (moves := history.moves(run.id)):
+            found.append((run.id, moves))
+            if len(found) == RUNS:
+                break
+    return tuple(found)
+
+
+def _shelf(
+    repository: Repository,
+    images: Sequence[Image],
+    taking: Stocktaking,
+    reasons: Reasons,
+    before: set[str],
+    pool: ThreadPoolExecutor,
+) -> Shelf:
+    registry = taking.registry
+    names = registry.tags(repository)
+    resolved = pool.map(lambda tag: registry.resolve(repository, tag), names)
+    tags = {tag: digest for tag, digest in zip(names, resolved, strict=True) if digest}
+    named = {digest for tag, digest in tags.items() if not _ATTACHED.fullmatch(tag)}
+    untagged = {digest for digest in before - named if registry.resolve(repository, digest)}
+    digests = sorted(named | untagged)
+    read = pool.map(lambda digest: registry.manifest(repository, digest), digests)
+    manifests = {d: m for d, m in zip(digests, read, strict=True) if m is not None}
+    attached, loose = _attached(tags, manifests)
+    kept = protections(reasons, images, tags)
+    stored = [
+        _stored(digest, manifest, tags, attached.get(digest, ()), kept, taking.now_s)
+        for digest, manifest in manifests.items()
+    ]
+    stored += [Stored(digest=tags[tag], tags=(tag,)) for tag in loose]
+    stored.sort(key=lambda each: (each.age_s is None, each.age_s or 0.0, each.digest))
+    return Shelf(
+        repository=str(repository),
+        images=tuple(image.id for image in images),
+        digests=tuple(stored),
+    )
+
+
+def _left_behind(evidence: Evidence) -> dict[str, set[str]]:
+    """Return repository → digests that a rollback would go back to; no tag may name them."""
+    found: dict[str, set[str]] = {}
+    for _, moves in evidence.runs:
+        for move in moves:
+            if move.was:
+                found.setdefault(move.repository, set()).add(move.was)
+    return found
+
+
+def _attached(
+    tags: Mapping[str, str], manifests: Mapping[str, Manifest]
+) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
+    """Return digest → tags of what belongs to it, and those that belong to nothing here."""
+    owners = {
+        entry.digest: digest
+        for digest, manifest in manifests.items()
+        for entry in manifest.entries()
+    } | {digest: digest for digest in manifests}
+    found: dict[str, tuple[str, ...]] = {}
+    loose = []
+    for tag in sorted(tags):
+        said = _ATTACHED.fullmatch(tag)
+        if said is None:
+            continue
+        owner = owners.get(f"sha256:{said[1]}")
+        if owner is None:
+            loose.append(tag)
+        else:
+            found[owner] = (*found.get(owner, ()), tag)
+    return found, tuple(loose)
+
+
+def _stored(
+    digest: str,
+    manifest: Manifest,
+    tags: Mapping[str, str],
+    attached: Iterable[str],
+    kept: Mapping[str, tuple[Protection, ...]],
+    now_s: float,
+) -> Stored:
+    named = sorted(tag for tag, one in tags.items() if one == digest)
+    ours = [tag for tag in named if tag.startswith(key_tag(""))]
+    marks = [tag for tag in named if tag.startswith(rejected_tag(""))]
+    publication = read_publication(manifest)
+    created = publication.created if publication else ""
+    return Stored(
+        digest=digest,
+        tags=tuple(t for t in named if t not in {*ours, *marks} and not _ATTACHED.fullmatch(t)),
+        keys=tuple(ours),
+        attached=tuple(attached),
+        image=publication.image if publication else "",
+        created=created,
+        age_s=_age_s(created, now_s),
+        rejected=rejected_tag(digest) in marks,
+        protections=kept.get(digest, ()),
+    )
+
+
+def _age_s(created: str, now_s: float) -> float | None:
+    try:
+        return max(0.0, now_s - seconds_of(created)) if created else None
+    except ValueError:
+        return None
