@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from orchestrator.check import check_parent_layers, check_platforms
-from orchestrator.decide import is_complete
 from orchestrator.doors.protocols import (
     Builder,
     Clock,
@@ -49,7 +49,8 @@ from orchestrator.prepare import (
     source_epoch_s,
 )
 from orchestrator.publish import Publishing, publish, tag_unchanged
-from orchestrator.upload import Uploaded, upload_layout
+from orchestrator.upload import Uploaded, take_over, upload_layout
+from orchestrator.want import is_complete
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,7 @@ class Site:
         log_dir: directory of the builds' logs.
         progress: told what a running build does; called from any thread.
         cancelled: set when the run is to stop.
+        turns: held while the builder works: as many as may build at once.
     """
 
     hierarchy: Hierarchy
@@ -76,6 +78,7 @@ class Site:
     log_dir: str
     progress: Callable[[StepProgress], None]
     cancelled: threading.Event
+    turns: threading.Semaphore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,13 +104,18 @@ def resolve_step(step: Step, done: Mapping[str, StepResult]) -> Step:
         else p
         for p in step.parents
     )
-    effective = {p.subject: effective_digest(p.manifests, step.platforms) for p in parents}
+    effective = {p.identity: effective_digest(p.manifests, step.platforms) for p in parents}
     parts = {**step.parts, "parents": sha256(canonical_json(effective))}
     return replace(step, parents=parents, parts=parts, key=build_key(parts))
 
 
-def carry_out(step: Step, site: Site) -> StepResult:
+def carry_out(step: Step, site: Site, *, awaited: bool = False) -> StepResult:
     """Do a resolved step: take what its key led to already, else build, check and publish.
+
+    Args:
+        step: resolved.
+        site: what every step shares.
+        awaited: other steps of the run stand on it.
 
     Raises:
         OrchestrateError: any branch of the tree. No tag is there then, unless the immutable tag
@@ -123,7 +131,14 @@ def carry_out(step: Step, site: Site) -> StepResult:
     _check(step, image, foundation, built)
     if current is not None and _is_unchanged(image, current, built, site.registry):
         return _keep_current(step, image, current, built, site)
-    return _publish(step, image, built, site)
+    result = _publish(step, image, built, site)
+    if awaited and len(step.platforms) > 1:
+        site.builder.prefetch(
+            f"{image.repository}@{result.digest}",
+            step.platforms[0],
+            site.hierarchy.builders[0].name,
+        )
+    return result
 
 
 def _is_usable(found: Found, image: Image) -> bool:
@@ -135,7 +150,7 @@ def _is_usable(found: Found, image: Image) -> bool:
     publication = found.publication
     return (
         publication is not None
-        and publication.image == image.id
+        and publication.image in image.names
         and is_complete(publication, image.platforms)
     )
 
@@ -155,29 +170,42 @@ def _reuse(step: Step, found: Found) -> StepResult:
 def _build(
     step: Step, image: Image, site: Site, foundation: Foundation | None, current: Found | None
 ) -> Built:
-    started_s, clock_s = site.clock.now_s(), site.clock.monotonic_s()
     context = site.files.context(image.context, image.dockerfile)
     _verify_source(step, context)
     epoch_s = source_epoch_s(foundation, current, site.revision, site.clock)
     request = build_request(site.hierarchy, step, context.dockerfile, epoch_s)
     publication = current.publication if current else None
-    published = publication.manifests.values() if publication else ()
-    uploaded = site.builder.build(
-        request,
-        context.archive(),
-        lambda stream: upload_layout(
-            stream,
+    manifests = publication.manifests.values() if publication else ()
+    with ThreadPoolExecutor(1) as meanwhile:
+        reading = meanwhile.submit(published_layers, site.registry, image.repository, manifests)
+        taken = take_over(image.repository, site.registry, foundation)
+        published = reading.result()
+    # What is built now is likely as large as what it follows.
+    before = {layer.digest: layer.size_bytes for layer in published.values()}
+    room_bytes = sum(size for digest, size in before.items() if digest not in taken)
+    with site.spool.output(room_bytes) as output:
+        for digest, size_bytes in taken.items():
+            output.leave_out(digest, size_bytes)
+        with site.turns:
+            started_s, clock_s = site.clock.now_s(), site.clock.monotonic_s()
+            site.builder.build(
+                request,
+                context.archive(),
+                output.path,
+                log_path=f"{site.log_dir}/{image.id}.log",
+                progress=site.progress,
+                cancelled=site.cancelled,
+            )
+        uploaded = upload_layout(
+            output,
             image.repository,
             site.registry,
             site.spool,
             epoch_s=epoch_s,
             foundation=foundation,
-            published=published_layers(site.registry, image.repository, published),
-        ),
-        log_path=f"{site.log_dir}/{image.id}.log",
-        progress=site.progress,
-        cancelled=site.cancelled,
-    )
+            taken=taken,
+            published=published,
+        )
     return Built(
         uploaded=uploaded,
         source_epoch_s=epoch_s,
@@ -265,7 +293,7 @@ def _compose(step: Step, image: Image, built: Built, site: Site) -> Manifest:
         key=step.key or "",
         parts=step.parts,
         parents={
-            p.subject: ParentRecord(
+            p.identity: ParentRecord(
                 digest=p.digest or "", effective=effective_digest(p.manifests, step.platforms)
             )
             for p in step.parents

@@ -1,7 +1,4 @@
-"""A build's output: an OCI layout as a tar stream → manifests, configurations and blobs.
-
-The index comes last in the stream, so nobody knows what a blob is while it passes: what looks
-like JSON is kept, everything else is handed on at once.
+"""A build's output: an OCI layout in a directory → manifests, configurations and statements.
 
 Source: the OCI image layout specification, and what BuildKit's exporter writes.
 """
@@ -10,39 +7,47 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tarfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import chain
-from typing import BinaryIO
+from typing import Protocol
 
 from orchestrator.errors import CheckFailed
 from orchestrator.model import image_config
+from orchestrator.model.fingerprint import sha256
 from orchestrator.model.manifest import Descriptor, Manifest, descriptor_from
 
+#: Media type of an attestation's statements.
+IN_TOTO = "application/vnd.in-toto+json"
 #: A blob above this size is no manifest and no configuration.
 MAX_JSON_BYTES = 4 << 20
+#: A list of packages can be larger than any manifest; it is held in memory.
+MAX_STATEMENT_BYTES = 256 << 20
 
-_BLOBS = "blobs/sha256/"
-_CHUNK_BYTES = 1 << 20
-_BLOCK_BYTES = 512
-_REGULAR = (tarfile.REGTYPE, tarfile.AREGTYPE)
 
-#: Digest, size in bytes, content in chunks.
-TakeBlob = Callable[[str, int, Iterator[bytes]], None]
+class Files(Protocol):
+    """Where a layout is; see :class:`orchestrator.doors.protocols.Output`."""
+
+    def index(self) -> bytes | None:
+        """Return the layout's ``index.json``; None if it is not there."""
+
+    def size_bytes(self, digest: str) -> int | None:
+        """Return a blob's size; None if it is not there."""
+
+    def chunks(self, digest: str) -> Iterable[bytes]:
+        """Return a blob's bytes, in chunks that start at the beginning each time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """What a build gave, except for what was handed on while it passed.
+    """What a build gave, except for its layers.
 
     Attributes:
         entries: what the index lists, in its order, attestations included; the one manifest of a
             build without an index, with the platform that its configuration says. An attestation's
             digest may stand there more than once.
         manifests: digest → manifest, of every entry.
-        blobs: digest → content of every other blob that was kept: configurations and the
-            attestations' statements. The registry needs them as it needs the layers.
+        blobs: digest → content of configurations and of the attestations' statements. The
+            registry needs them as it needs the layers.
     """
 
     entries: tuple[Descriptor, ...]
@@ -50,68 +55,73 @@ class Layout:
     blobs: Mapping[str, bytes]
 
 
-def read_layout(stream: BinaryIO, take_blob: TakeBlob) -> Layout:
-    """Read an OCI layout to the stream's end.
-
-    Args:
-        stream: the tar, not compressed.
-        take_blob: called for every blob that is not kept, in the stream's order. It may leave the
-            content unread where the registry has the blob; what it leaves is skipped, unverified.
-            Of what it reads one chunk at a time is in memory, and the chunk that would complete
-            a blob whose bytes do not fit its digest is not given.
-
-    Returns:
-        A layout whose manifests, configurations and layers were all in the stream.
+def read_layout(files: Files) -> Layout:
+    """Read a layout; of its layers only that they are there, with the size they should have.
 
     Raises:
-        CheckFailed: the stream is damaged or incomplete, the bytes of a blob do not fit its
-            digest, or there is not exactly one image.
+        CheckFailed: it is damaged or incomplete, the bytes of a blob do not fit its digest, or
+            there is not exactly one image.
+        Unavailable: the disk does not let it be read.
     """
-    kept: dict[str, bytes] = {}
-    passed: set[str] = set()
-    root: bytes | None = None
-    for name, size_bytes, content in _members(stream):
-        if name == "index.json":
-            root = b"".join(content)
-        elif name.startswith(_BLOBS):
-            digest = "sha256:" + name.removeprefix(_BLOBS)
-            passed.add(digest)
-            first = next(content, b"")
-            verified = _verified(digest, size_bytes, chain((first,), content))
-            if first.startswith(b"{") and size_bytes <= MAX_JSON_BYTES:
-                kept[digest] = b"".join(verified)
-            else:
-                take_blob(digest, size_bytes, verified)
+    root = files.index()
     if root is None:
-        raise CheckFailed("the build's output ends before its index.json")
+        raise CheckFailed("the build's output has no index.json")
     try:
-        return _layout(root, kept, passed)
+        return _layout(root, files)
     except ValueError as error:
-        raise CheckFailed(f"the build's output is damaged: {error}") from error
+        raise damaged(error) from error
 
 
-def _layout(root: bytes, kept: dict[str, bytes], passed: set[str]) -> Layout:
-    entries = _image_entries(root, kept)
+def damaged(error: ValueError) -> CheckFailed:
+    """Return the error for a build's output that is not what it should be."""
+    return CheckFailed(f"the build's output is damaged: {error}")
+
+
+class Verified:
+    """A blob's chunks, from the beginning each time; the last only if all of them fit the digest.
+
+    Raises:
+        CheckFailed: while iterating.
+    """
+
+    def __init__(self, blob: Descriptor, chunks: Iterable[bytes]) -> None:
+        self._blob = blob
+        self._chunks = chunks
+
+    def __iter__(self) -> Iterator[bytes]:
+        hasher, left_bytes = hashlib.sha256(), self._blob.size_bytes
+        for chunk in self._chunks:
+            hasher.update(chunk)
+            left_bytes -= len(chunk)
+            if left_bytes <= 0 and self._blob.digest != f"sha256:{hasher.hexdigest()}":
+                raise _other_bytes(self._blob.digest)
+            yield chunk
+
+
+def _layout(root: bytes, files: Files) -> Layout:
+    entries = _image_entries(root, files)
     manifests: dict[str, Manifest] = {}
+    blobs: dict[str, bytes] = {}
     listed: list[Descriptor] = []
     for entry in entries:
-        manifest = Manifest.of(_kept(entry.digest, kept), entry.media_type)
-        manifests[entry.digest] = manifest
+        manifest = manifests[entry.digest] = _manifest(entry, files)
         config = manifest.config_digest()
-        for digest in (config, *(layer.digest for layer in manifest.layers())):
-            if digest not in passed:
-                raise ValueError(f"{digest}, which manifest {entry.digest} names, is missing")
+        blobs[config] = _blob(config, files)
+        for layer in manifest.layers():
+            if layer.media_type == IN_TOTO:
+                blobs[layer.digest] = _blob(layer.digest, files, MAX_STATEMENT_BYTES)
+            elif (found := files.size_bytes(layer.digest)) != layer.size_bytes:
+                problem = "is missing" if found is None else f"has {found} bytes"
+                raise ValueError(f"{layer.digest}, which manifest {entry.digest} names, {problem}")
         if len(entries) == 1 and not entry.platform:
-            entry = replace(entry, platform=image_config.platform(_kept(config, kept)))
+            entry = replace(entry, platform=image_config.platform(blobs[config]))
         listed.append(entry)
-    blobs = {digest: content for digest, content in kept.items() if digest not in manifests}
-    blobs.pop(_only_descriptor(root).digest, None)
     return Layout(entries=tuple(listed), manifests=manifests, blobs=blobs)
 
 
-def _image_entries(root: bytes, kept: dict[str, bytes]) -> tuple[Descriptor, ...]:
+def _image_entries(root: bytes, files: Files) -> tuple[Descriptor, ...]:
     only = _only_descriptor(root)
-    top = Manifest.of(_kept(only.digest, kept), only.media_type)
+    top = _manifest(only, files)
     entries = top.entries() if top.is_index else (only,)
     if not entries:
         raise ValueError("its index lists no manifest")
@@ -129,76 +139,24 @@ def _only_descriptor(root: bytes) -> Descriptor:
     return next(iter(found.values()))
 
 
-def _kept(digest: str, kept: dict[str, bytes]) -> bytes:
-    if digest not in kept:
+def _manifest(entry: Descriptor, files: Files) -> Manifest:
+    return Manifest.of(_blob(entry.digest, files), entry.media_type)
+
+
+def _blob(digest: str, files: Files, limit_bytes: int = MAX_JSON_BYTES) -> bytes:
+    size_bytes = files.size_bytes(digest)
+    if size_bytes is None:
         raise ValueError(f"{digest} is missing")
-    return kept[digest]
+    if size_bytes > limit_bytes:
+        raise ValueError(f"{digest} has {size_bytes} bytes, which is too large")
+    content = b"".join(files.chunks(digest))
+    if sha256(content) != digest:
+        raise _other_bytes(digest)
+    return content
 
 
-def _verified(digest: str, size_bytes: int, chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the chunks; the last one only if all of them together fit the digest."""
-    hasher, seen = hashlib.sha256(), 0
-    for chunk in chunks:
-        hasher.update(chunk)
-        seen += len(chunk)
-        if seen == size_bytes and digest != f"sha256:{hasher.hexdigest()}":
-            raise CheckFailed(
-                f"{digest} in the build's output has other bytes than its digest says",
-                hint="something damaged the stream; build again",
-            )
-        yield chunk
-
-
-def _members(stream: BinaryIO) -> Iterator[tuple[str, int, Iterator[bytes]]]:
-    """Yield name, size and content of every regular file in a tar, then read on to its end.
-
-    ``tarfile`` does the same with five times the CPU for what is skipped, and all but the newest
-    of an image's layers are skipped.
-    """
-    extended: dict[str, str] = {}
-    while any(block := _exactly(stream, _BLOCK_BYTES)):
-        try:
-            header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-            size_bytes = int(extended.pop("size", header.size))
-        except (tarfile.HeaderError, ValueError) as error:
-            raise CheckFailed(f"the build's output is no tar: {error}") from error
-        name = extended.pop("path", header.name)
-        content = _chunks(stream, size_bytes)
-        if header.type == tarfile.XHDTYPE:
-            extended = _pax_records(b"".join(content))
-        elif header.type in _REGULAR:
-            yield name, size_bytes, content
-        for _ in content:
-            pass
-        _exactly(stream, -size_bytes % _BLOCK_BYTES)
-    while stream.read(_CHUNK_BYTES):
-        pass
-
-
-def _pax_records(content: bytes) -> dict[str, str]:
-    """Return the records of an extended header, ``LENGTH NAME=VALUE`` and a newline each.
-
-    Go writes one for a file of 8 GiB or more.
-    """
-    records: dict[str, str] = {}
-    while content:
-        size, _, _ = content.partition(b" ")
-        if not size.isdigit() or not 0 < int(size) <= len(content):
-            raise CheckFailed("the build's output has a damaged extended tar header")
-        record, content = content[: int(size)], content[int(size) :]
-        name, _, value = record.partition(b" ")[2].rstrip(b"\n").partition(b"=")
-        records[name.decode("utf-8", "replace")] = value.decode("utf-8", "replace")
-    return records
-
-
-def _chunks(stream: BinaryIO, size_bytes: int) -> Iterator[bytes]:
-    while size_bytes:
-        chunk = stream.read(min(size_bytes, _CHUNK_BYTES))
-        if not chunk:
-            raise CheckFailed("the build's output ends in the middle of a file")
-        size_bytes -= len(chunk)
-        yield chunk
-
-
-def _exactly(stream: BinaryIO, size_bytes: int) -> bytes:
-    return b"".join(_chunks(stream, size_bytes))
+def _other_bytes(digest: str) -> CheckFailed:
+    return CheckFailed(
+        f"{digest} in the build's output has other bytes than its digest says",
+        hint="something damaged the disk's content; build again",
+    )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from orchestrator.doors.protocols import BuildRequest, Clock, Files, Registry
-from orchestrator.errors import CheckFailed
+from orchestrator.errors import CheckFailed, RegistryUnavailable
 from orchestrator.model import image_config
 from orchestrator.model.hierarchy import Hierarchy
 from orchestrator.model.manifest import Descriptor, Manifest
@@ -63,14 +64,14 @@ def published_layers(
 ) -> Mapping[str, Descriptor]:
     """Return diff ID → compressed layer of some image manifests.
 
-    It only saves work, so what is missing in the registry is left out.
+    It only saves work, so what is missing in the registry, or cannot be read, is left out.
     """
     found: dict[str, Descriptor] = {}
     for digest in manifests:
-        manifest = registry.manifest(repository, digest)
-        if manifest is not None and registry.has_blob(repository, manifest.config_digest()):
-            config = registry.blob(repository, manifest.config_digest())
-            found |= zip(image_config.diff_ids(config), manifest.layers(), strict=False)
+        with suppress(RegistryUnavailable):
+            if manifest := registry.manifest(repository, digest):
+                config = registry.blob(repository, manifest.config_digest())
+                found |= zip(image_config.diff_ids(config), manifest.layers(), strict=False)
     return found
 
 

@@ -10,12 +10,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from orchestrator.layout import Layout
+from orchestrator.layout import IN_TOTO, Layout
 from orchestrator.model.fingerprint import sha256
 from orchestrator.model.image_config import diff_ids
 from orchestrator.model.manifest import Descriptor, Manifest
-
-IN_TOTO = "application/vnd.in-toto+json"
 
 #: Annotation of an attestation's entry: digest of the manifest that it speaks of.
 _REFERENCE = "vnd.docker.reference.digest"

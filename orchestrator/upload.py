@@ -1,30 +1,30 @@
-"""An OCI layout as it streams out of a build, into the registry: only the blobs that it lacks.
+"""A build's OCI layout into the registry: only the blobs that it lacks, several at once.
 
-The parents' layers are taken over as the registry has them. The new ones are held until the
-layout's end, when it is known which they are; then their times are clamped.
+The parents' layers are taken over as the registry has them, and never come out of the builder.
+The times in the new ones are clamped.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import BinaryIO
 
 from orchestrator.clamp import clamped_tar, gzip_of, is_clampable, is_gzip
-from orchestrator.doors.protocols import Registry, Spool
-from orchestrator.errors import CheckFailed
-from orchestrator.layout import Layout, read_layout
+from orchestrator.doors.protocols import Output, Registry, Spool
+from orchestrator.layout import Layout, Verified, damaged, read_layout
 from orchestrator.model.image_config import diff_ids
 from orchestrator.model.manifest import Descriptor
 from orchestrator.model.names import Repository
 from orchestrator.prepare import Foundation
-from orchestrator.recompose import IN_TOTO, Layer, layers_of, recompose
+from orchestrator.recompose import Layer, layers_of, recompose
 
-#: Layers that are clamped at once; zlib and sha256 let other threads run.
+#: Layers that are clamped at once, and requests at once, of one step: zlib, sha256 and waiting
+#: let other threads run.
 _AT_ONCE = 4
+#: Sending a blob up to this size takes about as long as asking whether it is there.
+_SENT_UNASKED_BYTES = 64 << 10
 
 #: BuildKit writes OCI manifests, and a parent may have been pushed with Docker's names.
 _OCI_TYPES = {
@@ -50,63 +50,69 @@ class Uploaded:
     platform_bytes: Mapping[str, int]
 
 
+def take_over(
+    repository: Repository, registry: Registry, foundation: Foundation | None
+) -> dict[str, int]:
+    """Return digest → size in bytes of the parent's layers that the repository has, from now on.
+
+    They are mounted where that can be done.
+    """
+    if foundation is None:
+        return {}
+    near = foundation.repository
+    sizes = {blob.digest: blob.size_bytes for each in foundation.layers.values() for blob in each}
+
+    def is_there(digest: str) -> bool:
+        return (
+            near.registry == repository.registry and registry.mount_blob(repository, digest, near)
+        ) or registry.has_blob(repository, digest)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        there = dict(zip(sizes, pool.map(is_there, sizes), strict=True))
+    return {digest: size_bytes for digest, size_bytes in sizes.items() if there[digest]}
+
+
 def upload_layout(
-    stream: BinaryIO,
+    output: Output,
     repository: Repository,
     registry: Registry,
     spool: Spool,
     *,
     epoch_s: int,
     foundation: Foundation | None,
+    taken: Iterable[str],
     published: Mapping[str, Descriptor],
 ) -> Uploaded:
-    """Read a layout to its end and store what it holds, manifests last.
+    """Read a layout and store what it holds, manifests last.
 
     No time in a layer above the parent's is later than the epoch then. A layer that is in the
     registry under the same diff ID keeps the digest that it has there, and is not compressed.
 
     Args:
-        stream: the OCI layout as a tar.
+        output: where the layout is.
         repository: where to.
         registry: the door.
-        spool: holds a blob, so that it can be read and sent again.
+        spool: holds a compressed layer, so that it can be read and sent again.
         epoch_s: SOURCE_DATE_EPOCH.
         foundation: the final stage's parent; None for FROM scratch.
+        taken: digests of the parent's layers that the repository has; see :func:`take_over`.
         published: diff ID → compressed layer of what is current in the repository.
 
     Raises:
         CheckFailed: the layout is damaged.
     """
-    store = _Store(repository, registry, foundation)
-    settled = store.parents | {layer.digest for layer in published.values()}
-    with ExitStack() as kept:
-        held: dict[str, Iterable[bytes]] = {}
-
-        def take(digest: str, size_bytes: int, chunks: Iterator[bytes]) -> None:
-            if digest in settled and store.has(digest):
-                return
-            content = spool.hold(chunks, size_bytes)
-            if digest in store.parents:
-                with content as parents_layer:
-                    store.put(digest, parents_layer, size_bytes)
-            else:
-                held[digest] = kept.enter_context(content)
-
-        layout = read_layout(stream, take)
+    store = _Store(repository, registry, taken)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
         try:
-            clamping = _Clamping(store, spool, held, epoch_s, published)
-            layers = clamping.settle(layers_of(layout), foundation)
-            layout = recompose(_with_statements(layout, held), layers)
+            layout = read_layout(output)
+            held = _held(layout, output, store)
+            clamping = _Clamping(store, spool, pool, held, epoch_s, published)
+            layout = recompose(layout, clamping.settle(layers_of(layout), foundation))
         except ValueError as error:
-            raise CheckFailed(f"the build's output is damaged: {error}") from error
-        for manifest in layout.manifests.values():
-            for layer in manifest.layers():
-                if layer.digest in held and layer.digest not in layout.blobs:
-                    store.put(layer.digest, held[layer.digest], layer.size_bytes)
-    for digest, content in layout.blobs.items():
-        store.put(digest, (content,), len(content))
-    for manifest in layout.manifests.values():
-        registry.put_manifest(repository, manifest.digest, manifest)
+            raise damaged(error) from error
+        _all(pool, store.put, _blobs(layout, held))
+        manifests = [(m.digest, m) for m in layout.manifests.values()]
+        _all(pool, lambda digest, m: registry.put_manifest(repository, digest, m), manifests)
     platforms = {
         entry.platform: layout.manifests[entry.digest] for entry in layout.entries if entry.platform
     }
@@ -119,40 +125,69 @@ def upload_layout(
     )
 
 
-class _Store:
-    """The blobs of one repository, asked for and stored once each.
+def _held(layout: Layout, output: Output, store: _Store) -> dict[str, Iterable[bytes]]:
+    """Return digest → content of the layers that came out of the builder."""
+    return {
+        layer.digest: Verified(layer, output.chunks(layer.digest))
+        for manifest in layout.manifests.values()
+        for layer in manifest.layers()
+        if layer.digest not in layout.blobs and not store.is_known(layer.digest)
+    }
 
-    Attributes:
-        parents: digests of the parent's layers, which are mounted where that can be done.
+
+def _blobs(
+    layout: Layout, held: Mapping[str, Iterable[bytes]]
+) -> list[tuple[str, Iterable[bytes], int]]:
+    """Return digest, content and size of everything that the manifests name and we have."""
+    found: dict[str, tuple[str, Iterable[bytes], int]] = {
+        layer.digest: (layer.digest, held[layer.digest], layer.size_bytes)
+        for manifest in layout.manifests.values()
+        for layer in manifest.layers()
+        if layer.digest in held
+    }
+    # The largest begins first.
+    layers = sorted(found.values(), key=lambda each: -each[2])
+    return layers + [(digest, (blob,), len(blob)) for digest, blob in layout.blobs.items()]
+
+
+def _all(
+    pool: ThreadPoolExecutor, work: Callable[..., None], arguments: Iterable[tuple[object, ...]]
+) -> None:
+    """Do all of it at once, as far as the pool goes; raise what the first failure raised."""
+    for future in [pool.submit(work, *each) for each in arguments]:
+        future.result()
+
+
+class _Store:
+    """The blobs of one repository, asked for once each. Thread-safe.
+
+    Args:
+        repository: where to.
+        registry: the door.
+        known: digests of blobs that it has.
     """
 
-    def __init__(
-        self, repository: Repository, registry: Registry, foundation: Foundation | None
-    ) -> None:
+    def __init__(self, repository: Repository, registry: Registry, known: Iterable[str]) -> None:
         self._repository = repository
         self._registry = registry
-        self._there: dict[str, bool] = {}
-        self._near: Repository | None = None
-        self.parents: frozenset[str] = frozenset()
-        if foundation is not None:
-            self.parents = frozenset(b.digest for each in foundation.layers.values() for b in each)
-            if foundation.repository.registry == repository.registry:
-                self._near = foundation.repository
+        self._there = dict.fromkeys(known, True)
+
+    def is_known(self, digest: str) -> bool:
+        """Say whether it was seen or put there."""
+        return self._there.get(digest, False)
 
     def has(self, digest: str) -> bool:
-        """Say whether the repository has a blob, having mounted it if it is the parent's."""
+        """Say whether the repository has a blob."""
         if digest not in self._there:
-            near = self._near if digest in self.parents else None
-            self._there[digest] = (
-                near is not None and self._registry.mount_blob(self._repository, digest, near)
-            ) or self._registry.has_blob(self._repository, digest)
+            self._there[digest] = self._registry.has_blob(self._repository, digest)
         return self._there[digest]
 
     def put(self, digest: str, content: Iterable[bytes], size_bytes: int) -> None:
         """Store a blob that the repository may lack."""
-        if not self.has(digest):
-            self._registry.upload_blob(self._repository, digest, content, size_bytes)
-            self._there[digest] = True
+        if self.is_known(digest) or (size_bytes > _SENT_UNASKED_BYTES and self.has(digest)):
+            return
+        self._registry.upload_blob(self._repository, digest, content, size_bytes)
+        self._there[digest] = True
 
 
 class _Clamping:
@@ -161,6 +196,7 @@ class _Clamping:
     Args:
         store: where they go.
         spool: holds a compressed layer until its digest is known.
+        pool: where layers are clamped.
         held: digest → content of what the build gave and nobody had.
         epoch_s: the latest time that stays.
         published: diff ID → layer that the repository should have.
@@ -170,12 +206,14 @@ class _Clamping:
         self,
         store: _Store,
         spool: Spool,
+        pool: ThreadPoolExecutor,
         held: Mapping[str, Iterable[bytes]],
         epoch_s: int,
         published: Mapping[str, Descriptor],
     ) -> None:
         self._store = store
         self._spool = spool
+        self._pool = pool
         self._held = held
         self._epoch_s = epoch_s
         self._published = published
@@ -192,17 +230,14 @@ class _Clamping:
             for layer in layers[shared[platform] :]
             if layer.blob.digest in self._held and is_clampable(layer.blob.media_type)
         }
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            clamped = dict(zip(new, pool.map(self._diff_id, new.values()), strict=True))
-            # Equal layers, of several platforms for example, are compressed once.
-            first = {clamped[digest]: blob for digest, blob in reversed(new.items())}
-            given = {
-                layer.blob.digest: layer.diff_id for layers in built.values() for layer in layers
-            }
-            stored = pool.map(
-                lambda each: self._blob(each[1], each[0], given[each[1].digest]), first.items()
-            )
-            blobs = dict(zip(first, stored, strict=True))
+        clamped = dict(zip(new, self._pool.map(self._diff_id, new.values()), strict=True))
+        # Equal layers, of several platforms for example, are compressed once.
+        first = {clamped[digest]: blob for digest, blob in reversed(new.items())}
+        given = {layer.blob.digest: layer.diff_id for layers in built.values() for layer in layers}
+        stored = self._pool.map(
+            lambda each: self._blob(each[1], each[0], given[each[1].digest]), first.items()
+        )
+        blobs = dict(zip(first, stored, strict=True))
         return {
             platform: (
                 *map(self._parents, layers[: shared[platform]], below[platform]),
@@ -269,14 +304,3 @@ def _shared(below: tuple[Layer, ...], layers: tuple[Layer, ...]) -> int:
         (n for n, (one, other) in enumerate(pairs) if one.diff_id != other.diff_id),
         min(len(below), len(layers)),
     )
-
-
-def _with_statements(layout: Layout, held: Mapping[str, Iterable[bytes]]) -> Layout:
-    """Return the layout with the statements that were too large to be kept as they passed."""
-    large = {
-        layer.digest: b"".join(held[layer.digest])
-        for manifest in layout.manifests.values()
-        for layer in manifest.layers()
-        if layer.media_type == IN_TOTO and layer.digest in held
-    }
-    return replace(layout, blobs={**layout.blobs, **large})

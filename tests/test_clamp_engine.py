@@ -13,7 +13,7 @@ import pytest
 from orchestrator.doors.buildx import Buildx
 from orchestrator.doors.protocols import BuildRequest
 from orchestrator.doors.registry import HttpRegistry
-from orchestrator.doors.spool import DiskSpool
+from orchestrator.doors.spool import DiskOutput, DiskSpool
 from orchestrator.layout import read_layout
 from orchestrator.model.hierarchy import BuildOptions, ParentKind
 from orchestrator.model.image_config import diff_ids
@@ -21,7 +21,7 @@ from orchestrator.model.manifest import Descriptor, Manifest, compose_index
 from orchestrator.model.names import Repository
 from orchestrator.model.plan import StepParent
 from orchestrator.prepare import Foundation, read_manifest
-from orchestrator.upload import Uploaded, upload_layout
+from orchestrator.upload import Uploaded, take_over, upload_layout
 from tests.doors.build_requests import (
     PLATFORMS,
     busybox,
@@ -34,6 +34,7 @@ from tests.doors.build_requests import (
 
 pytestmark = pytest.mark.engine
 
+OUTPUT = "type=oci,tar=false,rewrite-timestamp=true,oci-mediatypes=true"
 BASE = (
     "FROM scratch AS app\nARG TARGETARCH\nCOPY $TARGETARCH/busybox /bin/busybox\n"
     'RUN ["/bin/busybox", "--install", "-s", "/bin"]\n'
@@ -66,23 +67,30 @@ class Bench:
         self, name: str, text: str, *, foundation: Foundation | None = None, **fields: object
     ) -> Uploaded:
         """Build as the flow does, and put the tag ``1`` on it."""
-        uploaded = run_build(
-            Buildx(directory=str(self.where)),
-            self.request(foundation, **fields),
-            context(text, self.files),
-            lambda stream: upload_layout(
-                stream,
-                self.repository(name),
+        repository = self.repository(name)
+        taken = take_over(repository, self.registry, foundation)
+        with DiskSpool().output(0) as output:
+            for digest, size_bytes in taken.items():
+                output.leave_out(digest, size_bytes)
+            run_build(
+                Buildx(directory=str(self.where)),
+                self.request(foundation, **fields),
+                context(text, self.files),
+                Path(output.path),
+                log_path=self.where / "log",
+            )
+            uploaded = upload_layout(
+                output,
+                repository,
                 self.registry,
                 DiskSpool(),
                 epoch_s=self.request(foundation).source_epoch_s,
                 foundation=foundation,
+                taken=taken,
                 published={},
-            ),
-            log_path=self.where / "log",
-        )
+            )
         index = compose_index(uploaded.entries, {})
-        self.registry.put_manifest(self.repository(name), "1", index)
+        self.registry.put_manifest(repository, "1", index)
         return uploaded
 
     def request(self, foundation: Foundation | None, **fields: object) -> BuildRequest:
@@ -97,21 +105,20 @@ class Bench:
         """Return platform → diff IDs of the same build with ``rewrite-timestamp``."""
         request = self.request(foundation)
         pins = [f"--build-context={name}=docker-image://{pin}" for name, pin in request.pins]
-        layout = subprocess.run(
+        where = self.where / uuid.uuid4().hex
+        subprocess.run(
             [
                 *("docker", "buildx", "build", f"--platform={','.join(PLATFORMS)}", *pins),
                 f"--build-arg=SOURCE_DATE_EPOCH={request.source_epoch_s}",
-                "--output=type=oci,dest=-,rewrite-timestamp=true,oci-mediatypes=true",
+                f"--output={OUTPUT},dest={where}",
                 "-",
             ],
             input=b"".join(context(text, self.files)),
             capture_output=True,
             check=True,
             cwd=self.where,
-        ).stdout
-        (self.where / "layout.tar").write_bytes(layout)
-        with (self.where / "layout.tar").open("rb") as stream:
-            read = read_layout(stream, lambda _digest, _size, _content: None)
+        )
+        read = read_layout(DiskOutput(where))
         return {
             e.platform: diff_ids(read.blobs[read.manifests[e.digest].config_digest()])
             for e in read.entries

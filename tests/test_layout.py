@@ -1,20 +1,17 @@
-"""Reading an OCI layout as it streams: what is kept, what is handed on, and what is refused."""
+"""Reading an OCI layout: what is kept, what is only looked at, and what is refused."""
 
 from __future__ import annotations
 
 import gzip
-import io
 import json
-import os
-import tarfile
-from collections.abc import Iterator
-from typing import BinaryIO
+from pathlib import Path
 
 import pytest
 
-from orchestrator.doors.memory.layout import MemoryLayout, tar_of
+from orchestrator.doors.memory.layout import MemoryLayout, tar_of, write_files
+from orchestrator.doors.spool import DiskOutput
 from orchestrator.errors import CheckFailed
-from orchestrator.layout import MAX_JSON_BYTES, Layout, read_layout
+from orchestrator.layout import IN_TOTO, MAX_JSON_BYTES, Layout, Verified, read_layout
 from orchestrator.model.fingerprint import sha256
 from orchestrator.model.image_config import diff_ids
 from orchestrator.model.manifest import OCI_INDEX, OCI_MANIFEST, Descriptor
@@ -23,22 +20,8 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 
-class Taken:
-    """Takes blobs as a registry would, or leaves them."""
-
-    def __init__(self, *, leave: bool = False) -> None:
-        self.leave = leave
-        self.offered: list[tuple[str, int]] = []
-        self.blobs: dict[str, bytes] = {}
-
-    def __call__(self, digest: str, size_bytes: int, content: Iterator[bytes]) -> None:
-        self.offered.append((digest, size_bytes))
-        if not self.leave:
-            self.blobs[digest] = b"".join(content)
-
-
-def two_platforms() -> BinaryIO:
-    """Return a layout with two images, their attestations, and a layer that both share."""
+def two_platforms(where: Path) -> DiskOutput:
+    """Write a layout with two images, their attestations, and a layer that both share."""
     layout = MemoryLayout()
     for platform in ("linux/amd64", "linux/arm64/v8"):
         layout.add_image(
@@ -49,7 +32,8 @@ def two_platforms() -> BinaryIO:
             parent={},
             below=(),
         )
-    return layout.tar(build=1)
+    layout.write(where, build=1)
+    return DiskOutput(where)
 
 
 def blob(content: bytes, media_type: str) -> tuple[dict[str, object], dict[str, bytes]]:
@@ -79,20 +63,16 @@ def one_image(
     return manifest, config_file | layer_file | manifest_file
 
 
-def tar(files: dict[str, bytes], *descriptors: dict[str, object]) -> BinaryIO:
-    """Return a layout's tar with these images in its index.json."""
+def read(where: Path, files: dict[str, bytes], *descriptors: dict[str, object]) -> Layout:
+    """Read a layout with these files, and these images in its index.json."""
     root = json.dumps({"schemaVersion": 2, "manifests": list(descriptors)}).encode()
-    return io.BytesIO(tar_of({**files, "index.json": root}))
+    write_files(where, {**files, "index.json": root})
+    return read_layout(DiskOutput(where))
 
 
-def read(stream: BinaryIO) -> Layout:
-    """Read a layout whose layers nobody wants."""
-    return read_layout(stream, Taken(leave=True))
-
-
-def test_every_entry_of_the_index_is_there_in_its_order_with_its_manifest() -> None:
+def test_every_entry_of_the_index_is_there_in_its_order_with_its_manifest(tmp_path: Path) -> None:
     """Platforms first, then attestations, as the builder listed them; all manifests are kept."""
-    layout = read(two_platforms())
+    layout = read_layout(two_platforms(tmp_path))
     assert [entry.platform for entry in layout.entries] == ["linux/amd64", "linux/arm64", "", ""]
     assert set(layout.manifests) == {entry.digest for entry in layout.entries}
     assert all(sha256(m.content) == digest for digest, m in layout.manifests.items())
@@ -104,49 +84,38 @@ def test_every_entry_of_the_index_is_there_in_its_order_with_its_manifest() -> N
     }
 
 
-def test_what_is_needed_beside_the_manifests_is_kept_or_handed_on() -> None:
-    """Configurations and statements are kept, layers are handed on; nothing is both or neither."""
-    taken = Taken()
-    layout = read_layout(two_platforms(), taken)
-    needed = {
-        digest
-        for manifest in layout.manifests.values()
-        for digest in (manifest.config_digest(), *(layer.digest for layer in manifest.layers()))
+def test_configurations_and_statements_are_kept_and_layers_are_not(tmp_path: Path) -> None:
+    """What the registry needs beside the manifests is either in memory or a layer in a file."""
+    output = two_platforms(tmp_path)
+    layout = read_layout(output)
+    layers = {
+        layer.digest: layer for manifest in layout.manifests.values() for layer in manifest.layers()
     }
-    assert needed == set(layout.blobs) | set(taken.blobs)
-    assert not set(layout.blobs) & set(taken.blobs)
+    configs = {manifest.config_digest() for manifest in layout.manifests.values()}
+    statements = {d for d, layer in layers.items() if layer.media_type == IN_TOTO}
+    assert set(layout.blobs) == configs | statements
+    assert statements
     assert all(sha256(content) == digest for digest, content in layout.blobs.items())
-    assert [len(taken.blobs[digest]) for digest, _ in taken.offered] == [
-        size for _, size in taken.offered
-    ]
     amd64 = layout.manifests[layout.entries[0].digest]
     (layer,) = amd64.layers()
-    assert sha256(gzip.decompress(taken.blobs[layer.digest])) in diff_ids(
-        layout.blobs[amd64.config_digest()]
-    )
+    content = b"".join(output.chunks(layer.digest))
+    assert sha256(gzip.decompress(content)) in diff_ids(layout.blobs[amd64.config_digest()])
 
 
-def test_blobs_that_are_left_are_skipped() -> None:
-    """A layer that the registry has need not be read for the rest to be right."""
-    assert read_layout(two_platforms(), Taken(leave=True)) == read_layout(two_platforms(), Taken())
+def test_layer_that_was_left_out_counts_as_there(tmp_path: Path) -> None:
+    """A hole in a layer's place is not looked into."""
+    layout = read_layout(two_platforms(tmp_path / "whole"))
+    (layer,) = layout.manifests[layout.entries[0].digest].layers()
+    output = DiskOutput(tmp_path / "hole")
+    output.leave_out(layer.digest, layer.size_bytes)
+    assert read_layout(two_platforms(tmp_path / "hole")) == layout
+    assert b"".join(output.chunks(layer.digest)) == bytes(layer.size_bytes)
 
 
-def test_blob_may_be_left_half_read() -> None:
-    """An upload that stops early does not throw the reader off its place in the stream."""
-    manifest, files = one_image(layer=os.urandom(3 << 20))
-    sizes: list[int] = []
-    layout = read_layout(
-        tar(files, manifest), lambda _digest, _size, content: sizes.append(len(next(content)))
-    )
-    assert sizes == [1 << 20]
-    assert len(layout.entries) == 1
-
-
-def test_single_manifest_gets_its_platform_from_its_configuration() -> None:
+def test_single_manifest_gets_its_platform_from_its_configuration(tmp_path: Path) -> None:
     """A build for one platform without attestations has no index, and no platform beside it."""
     manifest, files = one_image()
-    layout = read(tar(files, manifest))
-    assert layout.entries == (
+    assert read(tmp_path, files, manifest).entries == (
         Descriptor(
             media_type=OCI_MANIFEST,
             digest=str(manifest["digest"]),
@@ -156,144 +125,87 @@ def test_single_manifest_gets_its_platform_from_its_configuration() -> None:
     )
 
 
-def test_same_image_listed_under_two_names_is_one() -> None:
+def test_same_image_listed_under_two_names_is_one(tmp_path: Path) -> None:
     """An exporter that lists a digest once per tag still gives one image."""
     manifest, files = one_image(platform={"os": "linux", "architecture": "arm64"})
-    assert len(read(tar(files, manifest, {**manifest, "annotations": {"a": "b"}})).entries) == 1
+    layout = read(tmp_path, files, manifest, {**manifest, "annotations": {"a": "b"}})
+    assert len(layout.entries) == 1
 
 
-def test_large_blob_that_looks_like_json_is_handed_on() -> None:
-    """What no registry would take as a manifest is never held in memory."""
-    layer = b"{" + b" " * MAX_JSON_BYTES
-    manifest, files = one_image(layer=layer)
-    taken = Taken()
-    read_layout(tar(files, manifest), taken)
-    assert taken.blobs == {sha256(layer): layer}
+def test_what_is_too_large_for_a_manifest_is_refused(tmp_path: Path) -> None:
+    """What no registry would take is never held in memory."""
+    large, files = blob(b"{" + b" " * MAX_JSON_BYTES, OCI_MANIFEST)
+    with pytest.raises(CheckFailed, match="too large"):
+        read(tmp_path, files, large)
 
 
-def test_large_blob_comes_in_chunks() -> None:
-    """No more than a mebibyte of a layer is in memory at a time."""
-    layer = os.urandom((5 << 20) + 3)
-    manifest, files = one_image(layer=layer)
-    chunks: list[bytes] = []
-    read_layout(tar(files, manifest), lambda _digest, _size, content: chunks.extend(content))
-    assert b"".join(chunks) == layer
-    assert max(map(len, chunks)) <= 1 << 20
-
-
-def test_empty_blob_is_a_blob() -> None:
-    """A layer of no bytes is handed on like any other."""
-    manifest, files = one_image(layer=b"")
-    taken = Taken()
-    read_layout(tar(files, manifest), taken)
-    assert taken.blobs == {sha256(b""): b""}
-
-
-def test_stream_is_read_to_its_end() -> None:
-    """A builder that pads its tar is not left writing to nobody."""
-    stream = io.BytesIO(two_platforms().read() + b"\0" * 100_000)
-    read(stream)
-    assert stream.read() == b""
-
-
-@pytest.mark.parametrize("damaged", ["manifest", "layer"])
-def test_bytes_that_do_not_fit_their_digest_are_refused(damaged: str) -> None:
-    """A flipped byte is noticed in what is kept and in what is handed on."""
-    manifest, files = one_image(layer=b"x" * 100_000)
-    name = max(files, key=lambda n: len(files[n]))
-    if damaged == "manifest":
-        name = f"blobs/{str(manifest['digest']).replace(':', '/')}"
+def test_manifest_with_other_bytes_than_its_digest_says_is_refused(tmp_path: Path) -> None:
+    """A flipped byte is noticed in what is kept."""
+    manifest, files = one_image()
+    name = f"blobs/{str(manifest['digest']).replace(':', '/')}"
     files[name] = files[name][:-1] + b"~"
     with pytest.raises(CheckFailed, match="other bytes than its digest says"):
-        read_layout(tar(files, manifest), Taken())
+        read(tmp_path, files, manifest)
 
 
 def test_damaged_layer_is_not_given_to_its_end() -> None:
-    """Whoever stores a blob as it passes is stopped before it is complete."""
-    manifest, files = one_image(layer=b"x" * (2 << 20))
-    name = max(files, key=lambda n: len(files[n]))
-    files[name] = files[name][:-1] + b"~"
+    """Whoever stores a blob as it is read is stopped before it is complete."""
+    chunks = [b"x" * 1000, b"x" * 1000, b"~"]
+    whole = Descriptor(media_type=LAYER, digest=sha256(b"x" * 2001), size_bytes=2001)
     got: list[bytes] = []
-    with pytest.raises(CheckFailed):
-        read_layout(tar(files, manifest), lambda _digest, _size, content: got.extend(content))
-    assert sum(map(len, got)) == 1 << 20
+    with pytest.raises(CheckFailed, match="other bytes than its digest says"):
+        got.extend(Verified(whole, chunks))
+    assert sum(map(len, got)) <= 2000
+    right = Verified(whole, [*chunks[:2], b"x"])
+    assert [b"".join(right), b"".join(right)] == [b"x" * 2001] * 2
 
 
-@pytest.mark.parametrize("end", [0, 300, 512, 700, 5_000, -1_500])
-def test_stream_that_ends_early_is_refused(end: int) -> None:
+def test_output_without_an_index_is_refused(tmp_path: Path) -> None:
     """A builder that dies in the middle never gives half an image."""
-    content = two_platforms().read().rstrip(b"\0")
-    with pytest.raises(CheckFailed, match="ends in the middle"):
-        read_layout(io.BytesIO(content[:end]), Taken())
-
-
-def test_tar_without_an_index_is_refused() -> None:
-    """A tar that is whole but has no index.json is not a layout."""
     _, files = one_image()
-    with pytest.raises(CheckFailed, match=r"ends before its index\.json"):
-        read(io.BytesIO(tar_of(files)))
+    write_files(tmp_path, files)
+    with pytest.raises(CheckFailed, match=r"no index\.json"):
+        read_layout(DiskOutput(tmp_path))
 
 
-def test_something_that_is_no_tar_is_refused() -> None:
-    """An error page in place of a tar is an error with a name."""
-    with pytest.raises(CheckFailed, match="is no tar"):
-        read(io.BytesIO(b"<html>" * 1000))
-
-
-def test_missing_pieces_are_named() -> None:
+def test_missing_pieces_are_named(tmp_path: Path) -> None:
     """A manifest, a configuration or a layer that never came is named by its digest."""
     manifest, files = one_image()
-    for name in files:
+    for n, name in enumerate(files):
         rest = {other: content for other, content in files.items() if other != name}
         digest = name.removeprefix("blobs/").replace("/", ":")
         with pytest.raises(CheckFailed, match=f"{digest}.* is missing"):
-            read(tar(rest, manifest))
+            read(tmp_path / str(n), rest, manifest)
 
 
-def test_no_image_or_several_are_refused() -> None:
+def test_layer_that_was_cut_short_is_refused(tmp_path: Path) -> None:
+    """A disk that was full while it was written does not go unnoticed."""
+    manifest, files = one_image(layer=b"x" * 500)
+    name = max(files, key=lambda n: files[n].startswith(b"xxx"))
+    files[name] = files[name][:-1]
+    with pytest.raises(CheckFailed, match="has 499 bytes"):
+        read(tmp_path, files, manifest)
+
+
+def test_no_image_or_several_are_refused(tmp_path: Path) -> None:
     """One build gives one image; anything else is not guessed at."""
     one, files = one_image()
     other, more = one_image(layer=b"another")
     with pytest.raises(CheckFailed, match="lists 2 images"):
-        read(tar(files | more, one, other))
+        read(tmp_path / "2", files | more, one, other)
     with pytest.raises(CheckFailed, match="lists 0 images"):
-        read(tar(files))
+        read(tmp_path / "0", files)
     empty, index = blob(json.dumps({"schemaVersion": 2, "manifests": []}).encode(), OCI_INDEX)
     with pytest.raises(CheckFailed, match="lists no manifest"):
-        read(tar(index, empty))
+        read(tmp_path / "empty", index, empty)
 
 
-def test_file_with_an_extended_header_has_the_size_and_name_said_there() -> None:
-    """A layer of 8 GiB or more has its size in a PAX record, and 0 in the plain header."""
-    manifest, files = one_image()
-    files["index.json"] = json.dumps({"manifests": [manifest]}).encode()
-    stream = io.BytesIO()
-    for name, content in files.items():
-        records = pax_record("comment", "ä" * 300) + pax_record("path", name)
-        records += pax_record("size", str(len(content)))
-        for header, data in (("x", records), ("0", content)):
-            member = tarfile.TarInfo("short")
-            member.type, member.size = header.encode(), len(data) if header == "x" else 0
-            stream.write(member.tobuf() + data + bytes(-len(data) % 512))
-    stream.write(bytes(1024))
-    stream.seek(0)
-    assert [entry.digest for entry in read(stream).entries] == [manifest["digest"]]
-
-
-def pax_record(name: str, value: str) -> bytes:
-    """Return ``LENGTH NAME=VALUE`` and a newline, where the length counts itself."""
-    rest = f" {name}={value}\n".encode()
-    length = len(rest) + 1
-    while len(str(length)) + len(rest) != length:
-        length = len(str(length)) + len(rest)
-    return str(length).encode() + rest
-
-
-def test_damaged_extended_header_is_refused() -> None:
-    """A record whose length cannot be is an error, not a loop without end."""
-    for records in (b"0 path=x\n", b"999 path=x\n", b"x path=x\n"):
-        header = tarfile.TarInfo("pax")
-        header.type, header.size = tarfile.XHDTYPE, len(records)
-        stream = io.BytesIO(header.tobuf() + records.ljust(512, b"\0") + b"\0" * 1024)
-        with pytest.raises(CheckFailed, match="extended tar header"):
-            read(stream)
+def test_digest_that_names_another_place_is_refused(tmp_path: Path) -> None:
+    """Nothing outside the directory is read or written, whatever a manifest says."""
+    (tmp_path / "secret").write_text("{}")
+    evil = {"mediaType": OCI_MANIFEST, "digest": "sha256:../../../secret", "size": 2}
+    with pytest.raises(CheckFailed, match="no digest"):
+        read(tmp_path / "layout", {}, evil)
+    with pytest.raises(CheckFailed, match="no digest"):
+        DiskOutput(tmp_path / "layout").leave_out("sha256:../../../made", 1)
+    assert not (tmp_path / "made").exists()

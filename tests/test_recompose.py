@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.layout import Layout
+from orchestrator.layout import IN_TOTO, Layout
 from orchestrator.model.fingerprint import canonical_json, sha256
 from orchestrator.model.manifest import OCI_MANIFEST, Descriptor, Manifest
-from orchestrator.recompose import IN_TOTO, Layer, layers_of, recompose
+from orchestrator.recompose import Layer, layers_of, recompose
 
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 OLD, NEW = "sha256:" + "1" * 64, "sha256:" + "2" * 64

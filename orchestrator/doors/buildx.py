@@ -1,12 +1,11 @@
-"""The real builder: one ``docker buildx build`` per image, three pipes at once.
+"""The real builder: one ``docker buildx build`` per image.
 
-The context goes in on standard input, the OCI layout comes out of standard output, progress out
-of standard error. Nothing but the log touches the disk.
+The context goes in on standard input, progress comes out of standard error, and the client writes
+the OCI layout into a directory.
 """
 
 from __future__ import annotations
 
-import io
 import os
 import shlex
 import signal
@@ -15,20 +14,23 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, BinaryIO, Self, TypeVar
+from typing import IO, Self
 
-from orchestrator.doors.buildx_command import client, command
+from orchestrator.doors.buildx_command import PREFETCH, client, command, prefetch_command
 from orchestrator.doors.buildx_failure import Said, failure_of
 from orchestrator.doors.buildx_progress import Transcript, read_progress
 from orchestrator.doors.buildx_secrets import redactor, secret_values
 from orchestrator.doors.protocols import BuildRequest
-from orchestrator.errors import BuilderUnavailable, BuildFailed, StateUnavailable
+from orchestrator.errors import (
+    BuilderUnavailable,
+    BuildFailed,
+    StateUnavailable,
+    Unavailable,
+)
 from orchestrator.model.event import StepProgress
 from orchestrator.model.run import FailureCause
 
 __all__ = ["Buildx", "command"]
-
-T = TypeVar("T")
 
 #: What a pipe holds at most without special rights; the default is 64 KiB.
 PIPE_BYTES = 1 << 20
@@ -36,6 +38,7 @@ PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
 _CANCEL_POLL_S = 0.05
 _STOP_GRACE_S = 3.0
+_PREFETCH_S = 30.0
 
 
 class Buildx:
@@ -65,37 +68,79 @@ class Buildx:
         self,
         request: BuildRequest,
         context: Iterable[bytes],
-        receive: Callable[[BinaryIO], T],
+        output: str,
         *,
         log_path: str,
         progress: Callable[[StepProgress], None],
         cancelled: threading.Event,
-    ) -> T:
+    ) -> None:
         """Run one build; see the protocol.
-
-        ``receive`` is not called at all when the build fails before it gives anything.
 
         Raises:
             StateUnavailable: the log cannot be written.
+            Unavailable: the output's disk is full.
         """
+        try:
+            self.run(
+                command(request, output),
+                request,
+                context,
+                log_path=log_path,
+                progress=progress,
+                cancelled=cancelled,
+            )
+        except BuildFailed as failed:
+            if failed.cause is FailureCause.DISK_FULL and output in failed.what:
+                raise Unavailable(
+                    f"there is no room in {output} for what was built",
+                    hint="free some room there, or set TMPDIR to a larger disk",
+                ) from failed
+            raise
+
+    def run(
+        self,
+        line: tuple[str, ...],
+        request: BuildRequest,
+        context: Iterable[bytes],
+        *,
+        log_path: str,
+        progress: Callable[[StepProgress], None],
+        cancelled: threading.Event,
+    ) -> None:
+        """Run the client with a command line that was made of a request; as :meth:`build`."""
         if cancelled.is_set():
             raise _cancelled(request)
         secrets = secret_values(request.secrets, self._environment, self._directory)
         with _Log(log_path) as log:
             transcript = Transcript(log.write, redactor(secrets))
-            log.write(f"$ {shlex.join(command(request))}")
-            build = _Build(self._start(request), transcript)
+            log.write(f"$ {shlex.join(line)}")
+            build = _Build(self._start(line), transcript)
             build.thread(lambda: build.feed(context))
             build.thread(lambda: build.read(request.image.id, progress))
             build.thread(lambda: build.watch(cancelled, _cancelled(request)), awaited=False)
-            return build.run(receive, request.image.dockerfile)
+            build.end(request.image.dockerfile)
 
-    def _start(self, request: BuildRequest) -> subprocess.Popen[bytes]:
+    def prefetch(self, reference: str, platform: str, builder: str | None = None) -> None:
+        """Build nothing from the image, for one platform; see the protocol."""
+        with suppress(OSError, subprocess.SubprocessError):
+            subprocess.run(
+                (*self._client, *prefetch_command(reference, platform, builder)[2:]),
+                input=PREFETCH,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=self._environment,
+                cwd=self._directory,
+                start_new_session=True,
+                timeout=_PREFETCH_S,
+                check=False,
+            )
+
+    def _start(self, line: tuple[str, ...]) -> subprocess.Popen[bytes]:
         try:
             return subprocess.Popen(
-                (*self._client, *command(request)[2:]),
+                (*self._client, *line[2:]),
                 stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 bufsize=PIPE_BYTES,
                 env=self._environment,
@@ -115,20 +160,17 @@ class _Build:
 
     def __init__(self, process: subprocess.Popen[bytes], transcript: Transcript) -> None:
         assert process.stdin is not None
-        assert process.stdout is not None
         assert process.stderr is not None
         self._process = process
         self._stdin: IO[bytes] = process.stdin
         self._stderr: IO[bytes] = process.stderr
-        self._stdout = _Output(process.stdout)
         self._transcript = transcript
         self._lock = threading.Lock()
         self._reason: BaseException | None = None
         self._killer: threading.Timer | None = None
         self._ended = threading.Event()
         self._threads: list[threading.Thread] = []
-        for pipe in (process.stdin, process.stdout):
-            _enlarge(pipe)
+        _enlarge(process.stdin)
 
     def thread(self, work: Callable[[], None], *, awaited: bool = True) -> None:
         """Do the work in a thread; what it raises stops the build and is raised by it."""
@@ -190,34 +232,13 @@ class _Build:
                 self._stop(error)
                 return
 
-    def run(self, receive: Callable[[BinaryIO], T], dockerfile: str) -> T:
-        """Hand the output to ``receive``, wait for the end, and say which error comes first."""
-        received: list[T] = []
-        problem: BaseException | None = None
-        stream = io.BufferedReader(self._stdout, PIPE_BYTES)
-        try:
-            if stream.peek(1):
-                received.append(receive(stream))
-                while stream.read(PIPE_BYTES):
-                    pass
-        except BaseException as error:  # noqa: BLE001 - raised below
-            problem = error
-            # At the end of the output it may be only a consequence of a build that failed.
-            if not self._stdout.at_end or not isinstance(error, Exception):
-                self._stop(error)
-        finally:
-            # A client that writes on would wait for a reader for ever.
-            stream.close()
+    def end(self, dockerfile: str) -> None:
+        """Wait for the end, and raise what went wrong, the first reason first."""
         exit_code = self._wait()
         if self._reason is not None:
             raise self._reason
         if exit_code != 0:
-            raise self._failure(exit_code, dockerfile) from problem
-        if problem is not None:
-            raise problem
-        if not received:
             raise self._failure(exit_code, dockerfile)
-        return received[0]
 
     def _failure(self, exit_code: int, dockerfile: str) -> BuilderUnavailable | BuildFailed:
         failed = self._transcript.failed
@@ -256,26 +277,6 @@ class _Build:
         if self._process.returncode is None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)
-
-
-class _Output(io.RawIOBase):
-    """The client's standard output, which remembers whether its end was seen."""
-
-    def __init__(self, pipe: IO[bytes]) -> None:
-        self._pipe = pipe
-        self.at_end = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        size_bytes = os.readv(self._pipe.fileno(), [buffer])
-        self.at_end = self.at_end or not size_bytes
-        return size_bytes
-
-    def close(self) -> None:
-        self._pipe.close()
-        super().close()
 
 
 def _enlarge(pipe: IO[bytes]) -> None:

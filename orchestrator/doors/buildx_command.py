@@ -12,6 +12,8 @@ from pathlib import Path
 from orchestrator.doors.protocols import BuildRequest
 from orchestrator.model.hierarchy import Secret
 
+#: What a build of :func:`prefetch_command` is given.
+PREFETCH = b"FROM parent\n"
 #: Where the docker client looks for plugins after the user's own directory.
 _PLUGIN_DIRECTORIES = (
     "/usr/local/lib/docker/cli-plugins",
@@ -21,8 +23,11 @@ _PLUGIN_DIRECTORIES = (
 )
 
 
-def command(request: BuildRequest) -> tuple[str, ...]:
+def command(request: BuildRequest, output: str = "-") -> tuple[str, ...]:
     """Return the exact command line of a build, which reads its context from standard input.
+
+    Its result is an OCI layout in the directory ``output``, or, for ``-``, a tar of one on standard
+    output.
 
     Every value is joined to its option, so that none can be taken for an option, and every build
     argument has a value, so that none is read from the environment. No secret's value is in it.
@@ -48,7 +53,7 @@ def command(request: BuildRequest) -> tuple[str, ...]:
         *_each("--no-cache-filter", options.no_cache_filter),
         "--provenance=mode=min",
         "--progress=rawjson",
-        "--output=type=oci,dest=-,oci-mediatypes=true",
+        f"--output={_layout(output)}",
         "-",
     )
 
@@ -60,6 +65,25 @@ def _each(option: str, values: Iterable[str]) -> list[str]:
 def _secret(secret: Secret) -> str:
     where = f"env={secret.env}" if secret.env is not None else f"src={secret.file}"
     return ",".join(_csv_field(field) for field in (f"id={secret.name}", where))
+
+
+def _layout(output: str) -> str:
+    where = ("dest=-",) if output == "-" else ("tar=false", f"dest={output}")
+    return ",".join(_csv_field(field) for field in ("type=oci", *where, "oci-mediatypes=true"))
+
+
+def prefetch_command(reference: str, platform: str, builder: str | None) -> tuple[str, ...]:
+    """Return the command line of a build that reads an image's index and makes nothing.
+
+    It reads a Dockerfile from standard input, which is :data:`PREFETCH`.
+    """
+    return (
+        *("docker", "buildx", "build"),
+        *_each("--builder", [builder] if builder else []),
+        f"--platform={platform}",
+        f"--build-context=parent=docker-image://{reference}",
+        *("--provenance=false", "--progress=quiet", "--output=type=cacheonly", "-"),
+    )
 
 
 def _csv_field(field: str) -> str:

@@ -8,17 +8,15 @@ import tarfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any
 
 import pytest
 
 from orchestrator.doors.protocols import Builder, BuildRequest
-from orchestrator.layout import Layout, read_layout
+from orchestrator.doors.spool import DiskOutput
 from orchestrator.model.event import StepProgress
 from orchestrator.model.hierarchy import Image, Parent, ParentKind
 from orchestrator.model.names import Repository
-
-T = TypeVar("T")
 
 PLATFORMS = ("linux/amd64", "linux/arm64")
 EPOCH_S = 1_700_000_000
@@ -69,30 +67,27 @@ def context(dockerfile: str, files: dict[str, bytes] | None = None) -> Iterator[
         yield chunk
 
 
-def receive_layout(stream: BinaryIO) -> Layout:
-    """Read a layout whose layers nobody wants."""
-    return read_layout(stream, lambda _digest, _size, _content: None)
-
-
 def run_build(
     builder: Builder,
     request: BuildRequest,
     archive: Iterable[bytes],
-    receive: Callable[[BinaryIO], T],
+    output: Path,
     *,
     log_path: Path,
     progress: Callable[[StepProgress], None] = lambda _progress: None,
     cancelled: threading.Event | None = None,
-) -> T:
-    """Run one build, with nobody watching unless somebody is named."""
-    return builder.build(
+) -> DiskOutput:
+    """Run one build into a directory, with nobody watching unless somebody is named."""
+    output.mkdir(parents=True, exist_ok=True)
+    builder.build(
         request,
         archive,
-        receive,
+        str(output),
         log_path=str(log_path),
         progress=progress,
         cancelled=cancelled or threading.Event(),
     )
+    return DiskOutput(output)
 
 
 def busybox() -> dict[str, bytes]:

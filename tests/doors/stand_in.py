@@ -12,13 +12,16 @@ from orchestrator.doors.buildx import Buildx
 class Client:
     """A stand-in for docker: a Python program that a test writes.
 
-    It finds its arguments after ``buildx`` in ``arguments``, and ``copy()`` sends its standard
-    input to its standard output.
+    It finds its arguments after ``buildx`` in ``arguments``; ``copy()`` sends its standard input
+    to the file :attr:`copied`, and ``give(text)`` writes the file :attr:`output`.
     """
 
     def __init__(self, where: Path) -> None:
         self.where = where
         self.log = where / "logs" / "app.log"
+        self.layout = where / "layout"
+        self.copied = self.layout / "copied"
+        self.output = self.layout / "output"
         self.environment = {"PATH": os.environ["PATH"], "PIP_URL": "hunter2", "HOME": str(where)}
 
     def builder(self, program: str) -> Buildx:
@@ -27,7 +30,9 @@ class Client:
         file.write_text(
             "import os, shutil, signal, sys, time\n"
             "arguments = sys.argv[2:]\n"
-            "def copy(): shutil.copyfileobj(sys.stdin.buffer, sys.stdout.buffer)\n"
+            "dest = ','.join(arguments).partition('dest=')[2].partition(',')[0]\n"
+            "def copy(): shutil.copyfileobj(sys.stdin.buffer, open(dest + '/copied', 'wb'))\n"
+            "def give(text): open(dest + '/output', 'w').write(text)\n"
             "def say(text): print(text, file=sys.stderr, flush=True)\n"
             "open('pid', 'w').write(str(os.getpid()))\n" + program
         )

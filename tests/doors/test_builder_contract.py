@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
 
 import pytest
 
@@ -18,7 +18,8 @@ from orchestrator.doors.memory.builder import MemoryBuilder
 from orchestrator.doors.memory.registry import MemoryRegistry
 from orchestrator.doors.protocols import Builder, BuildRequest, Registry
 from orchestrator.doors.registry import HttpRegistry
-from orchestrator.errors import BuildFailed, Conflict, StateUnavailable
+from orchestrator.doors.spool import DiskOutput
+from orchestrator.errors import BuildFailed, Conflict
 from orchestrator.layout import Layout, read_layout
 from orchestrator.model.event import StepProgress
 from orchestrator.model.hierarchy import Image
@@ -34,7 +35,6 @@ from tests.doors.build_requests import (
     make_image,
     make_request,
     parent,
-    receive_layout,
     run_build,
 )
 
@@ -58,62 +58,73 @@ class Site:
         self.files = {**files, "nonce": uuid.uuid4().bytes}
         self.where = where
 
+    def output(self) -> DiskOutput:
+        """Return an empty directory to build into."""
+        path = self.where / uuid.uuid4().hex
+        path.mkdir()
+        return DiskOutput(path)
+
     def build(
         self,
         dockerfile: str,
         image: Image | None = None,
         *,
         request: BuildRequest | None = None,
-        receive: Callable[[BinaryIO], Layout] = receive_layout,
+        output: DiskOutput | None = None,
         archive: Iterator[bytes] | None = None,
         progress: Callable[[StepProgress], None] = lambda _progress: None,
         cancelled: threading.Event | None = None,
     ) -> Layout:
         """Build a Dockerfile, for one platform unless an image or a request says otherwise."""
-        return run_build(
+        where = output or self.output()
+        run_build(
             self.builder,
             request or make_request(image or make_image(platforms=PLATFORMS[:1])),
             archive or context(dockerfile, self.files),
-            receive,
+            Path(where.path),
             log_path=self.where / "build.log",
             progress=progress,
             cancelled=cancelled,
         )
+        return read_layout(where)
 
     def publish(self, name: str, dockerfile: str, image: Image | None = None) -> str:
         """Build and store an image; return how it is pinned."""
         repository = replace(self.corner, path=f"{self.corner.path}/{name}")
-
-        def store(stream: BinaryIO) -> Layout:
-            layout = read_layout(
-                stream,
-                lambda digest, size, content: self.registry.upload_blob(
-                    repository, digest, [b"".join(content)], size
-                ),
-            )
-            for digest, content in layout.blobs.items():
-                self.registry.upload_blob(repository, digest, [content], len(content))
-            for manifest in layout.manifests.values():
-                self.registry.put_manifest(repository, manifest.digest, manifest)
-            return layout
-
-        layout = self.build(dockerfile, image or make_image(), receive=store)
+        output = self.output()
+        layout = self.build(dockerfile, image or make_image(), output=output)
+        for manifest in layout.manifests.values():
+            for layer in manifest.layers():
+                content = output.chunks(layer.digest)
+                self.registry.upload_blob(repository, layer.digest, content, layer.size_bytes)
+        for digest, blob in layout.blobs.items():
+            self.registry.upload_blob(repository, digest, [blob], len(blob))
+        for manifest in layout.manifests.values():
+            self.registry.put_manifest(repository, manifest.digest, manifest)
         index = compose_index(layout.entries, {})
         self.registry.put_manifest(repository, index.digest, index)
         return f"{repository}@{index.digest}"
 
 
-@pytest.fixture(params=["memory", pytest.param("buildx", marks=pytest.mark.engine)])
+ENGINE = pytest.mark.engine
+
+
+@pytest.fixture(
+    params=["memory", pytest.param("buildx", marks=ENGINE), pytest.param("own", marks=ENGINE)]
+)
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
-    """Each kind of builder in turn."""
+    """Each kind of builder in turn; the last is a BuildKit of its own, outside any engine."""
     if request.param == "memory":
         files = {"amd64/busybox": b"amd64", "arm64/busybox": b"arm64"}
         yield Site(MemoryRegistry(), "registry.example:5000", files, tmp_path)
     else:
+        name = os.environ.get("ORCHESTRATE_TEST_BUILDER") if request.param == "own" else "default"
+        if not name:
+            pytest.skip("ORCHESTRATE_TEST_BUILDER names no builder with a BuildKit of its own")
         request.getfixturevalue("engine")
         with HttpRegistry() as door:
             real = Site(door, request.getfixturevalue("registry_url"), busybox(), tmp_path)
-            real.builder = Buildx()
+            real.builder = Buildx({**os.environ, "BUILDX_BUILDER": name})
             yield real
 
 
@@ -252,7 +263,7 @@ def test_parent_that_is_not_there_fails_the_build(site: Site) -> None:
 
 
 def test_cancelled_build_ends_at_once(site: Site) -> None:
-    """Cause ``cancelled``, and nothing is received."""
+    """Cause ``cancelled``, and no layout."""
     site.delay_s = 60.0
     cancelled = threading.Event()
     threading.Timer(2.0, cancelled.set).start()
@@ -263,15 +274,35 @@ def test_cancelled_build_ends_at_once(site: Site) -> None:
     assert time.monotonic() - began_s < 10
 
 
-def test_receivers_error_is_raised_as_it_is(site: Site) -> None:
-    """What cannot be stored is not a failed build."""
+def test_blob_that_lies_in_the_directory_is_not_exported(site: Site) -> None:
+    """Whatever is in its file; the rest is exported, and the image is the same."""
+    pin = site.publish("base", BASE)
+    request = make_request(make_image(parents=(parent("base"),)), pins=(("base", pin),))
+    text = "FROM base\nCOPY nonce /again\n"
+    whole, partly = site.output(), site.output()
+    first = site.build(text, request=request, output=whole)
+    below = [first.manifests[entry.digest].layers()[0] for entry in first.entries[:2]]
+    assert below[0] != below[1]
+    for layer in below:
+        partly.leave_out(layer.digest, layer.size_bytes)
+    assert site.build(text, request=request, output=partly).entries[:2] == first.entries[:2]
+    for layer in below:
+        assert b"".join(partly.chunks(layer.digest)) == bytes(layer.size_bytes)
+        assert b"".join(whole.chunks(layer.digest)) != bytes(layer.size_bytes)
+    for entry in first.entries[:2]:
+        layer = first.manifests[entry.digest].layers()[-1]
+        assert b"".join(partly.chunks(layer.digest)) == b"".join(whole.chunks(layer.digest))
 
-    def refuse(stream: BinaryIO) -> Layout:
-        stream.read(1)
-        raise StateUnavailable("full")
 
-    with pytest.raises(StateUnavailable, match="full"):
-        site.build(BASE, receive=refuse)
+def test_index_that_was_read_in_advance_is_built_upon(site: Site) -> None:
+    """It makes nothing that anybody sees, and one that is not there is no failure yet."""
+    pin = site.publish("base", BASE)
+    site.builder.prefetch(pin, PLATFORMS[0])
+    site.builder.prefetch(f"{site.corner}/base@sha256:{'0' * 64}", PLATFORMS[0])
+    site.builder.prefetch(pin, PLATFORMS[0], "no-such-builder")
+    request = make_request(make_image(parents=(parent("base"),)), pins=(("base", pin),))
+    layout = site.build("FROM base\nCOPY nonce /again\n", request=request)
+    assert list(configs(layout)) == list(PLATFORMS)
 
 
 def test_contexts_error_is_raised_as_it_is(site: Site) -> None:

@@ -7,12 +7,17 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import pytest
 
 from orchestrator.doors.buildx import Buildx
-from orchestrator.errors import BuilderUnavailable, BuildFailed, Conflict, StateUnavailable
+from orchestrator.errors import (
+    BuilderUnavailable,
+    BuildFailed,
+    Conflict,
+    StateUnavailable,
+    Unavailable,
+)
 from orchestrator.model.event import StepProgress
 from orchestrator.model.hierarchy import Secret
 from orchestrator.model.run import FailureCause
@@ -31,11 +36,6 @@ def client(tmp_path: Path) -> Client:
     return Client(tmp_path)
 
 
-def read_all(stream: BinaryIO) -> bytes:
-    """Return everything that the build gave."""
-    return stream.read()
-
-
 def set_after(seconds: float) -> threading.Event:
     """Return an event that somebody sets later."""
     event = threading.Event()
@@ -47,23 +47,23 @@ def test_context_goes_in_and_output_comes_out_while_progress_is_read(client: Cli
     """Three pipes at once: no amount on one of them waits for another."""
     builder = client.builder(
         "for n in range(64):\n"
-        "    sys.stdout.buffer.write(sys.stdin.buffer.read(1 << 18))\n"
+        "    open('first', 'ab').write(sys.stdin.buffer.read(1 << 18))\n"
         "    sys.stderr.write('x' * (1 << 16) + '\\n')\n"
         "copy()\n"
     )
     context = [os.urandom(1 << 20) for _ in range(20)]
-    assert run_build(builder, make_request(), context, read_all, log_path=client.log) == b"".join(
-        context
-    )
+    run_build(builder, make_request(), context, client.layout, log_path=client.log)
+    got = (client.where / "first").read_bytes() + client.copied.read_bytes()
+    assert got == b"".join(context)
     assert client.log.stat().st_size > 4 << 20
 
 
 def test_client_that_does_not_want_all_of_the_context_succeeds(client: Client) -> None:
     """A broken pipe on standard input is no failure by itself."""
-    builder = client.builder("os.close(0)\nprint('output')\n")
+    builder = client.builder("os.close(0)\ngive('output')\n")
     context = [b"x" * (1 << 20)] * 8
-    received = run_build(builder, make_request(), context, read_all, log_path=client.log)
-    assert received == b"output\n"
+    run_build(builder, make_request(), context, client.layout, log_path=client.log)
+    assert client.output.read_text() == "output"
 
 
 def test_context_that_changed_stops_the_build(client: Client) -> None:
@@ -78,7 +78,7 @@ def test_context_that_changed_stops_the_build(client: Client) -> None:
 
     began_s = time.monotonic()
     with pytest.raises(Conflict, match=r"app\.py changed"):
-        run_build(builder, make_request(), changed(), read_all, log_path=client.log)
+        run_build(builder, make_request(), changed(), client.layout, log_path=client.log)
     assert time.monotonic() - began_s < 10
     assert client.is_gone()
 
@@ -92,85 +92,53 @@ def test_context_that_changed_counts_though_the_build_succeeded(client: Client) 
         raise Conflict("app.py changed since the plan was made")
 
     with pytest.raises(Conflict):
-        run_build(builder, make_request(), changed(), read_all, log_path=client.log)
+        run_build(builder, make_request(), changed(), client.layout, log_path=client.log)
 
 
-def test_error_of_the_receiver_stops_the_build(client: Client) -> None:
-    """What cannot be received need not be built."""
-    builder = client.builder("print('some', flush=True)\ntime.sleep(60)\n")
-
-    def refuse(stream: BinaryIO) -> None:
-        stream.read(1)
-        raise StateUnavailable("the registry's disk is full")
-
-    began_s = time.monotonic()
-    with pytest.raises(StateUnavailable, match="disk is full"):
-        run_build(builder, make_request(), [], refuse, log_path=client.log)
-    assert time.monotonic() - began_s < 2
-    assert client.is_gone()
-
-
-def test_receiver_that_leaves_the_rest_does_not_hang_the_build(client: Client) -> None:
-    """Output that nobody wants is read to its end, so that the client can end."""
-    builder = client.builder("sys.stdout.buffer.write(b'x' * (8 << 20))\n")
-    first = run_build(builder, make_request(), [], lambda s: s.read(3), log_path=client.log)
-    assert first == b"xxx"
-
-
-def test_failed_build_gives_nothing_to_receive(client: Client) -> None:
-    """A build that fails before its output never calls the receiver."""
-    builder = client.builder("say('ERROR: failed to solve: secret pip: not found')\nsys.exit(1)\n")
-    called: list[BinaryIO] = []
-    with pytest.raises(BuildFailed) as failed:
-        run_build(builder, make_request(), [], called.append, log_path=client.log)
-    assert failed.value.cause is FailureCause.MISSING_SECRET
-    assert called == []
-
-
-def test_failure_in_the_middle_of_the_output_is_the_builds_not_the_receivers(
-    client: Client,
-) -> None:
-    """That the output is cut off is only a consequence."""
-    builder = client.builder(
-        "print('half', flush=True)\n"
-        "say('ERROR: failed to solve: write x: no space left on device')\n"
-        "time.sleep(0.2)\nsys.exit(1)\n"
-    )
-
-    def strict(stream: BinaryIO) -> None:
-        stream.read()
-        raise ValueError("cut off")
-
-    with pytest.raises(BuildFailed) as failed:
-        run_build(builder, make_request(), [], strict, log_path=client.log)
-    assert failed.value.cause is FailureCause.DISK_FULL
-    assert isinstance(failed.value.__cause__, ValueError)
+def test_client_is_told_where_the_layout_goes(client: Client) -> None:
+    """The directory may have any name; what the client says on standard output is nobody's."""
+    client.layout = client.where / 'a,b "c"'
+    builder = client.builder("print('x' * 200_000)\nopen('said', 'w').write(arguments[-2])\n")
+    run_build(builder, make_request(), [], client.layout, log_path=client.log)
+    where = str(client.layout).replace('"', '""')
+    said = (client.where / "said").read_text()
+    assert said == f'--output=type=oci,tar=false,"dest={where}",oci-mediatypes=true'
 
 
 def test_failure_after_the_output_counts(client: Client) -> None:
-    """Whatever came out, a client that failed gave no image."""
-    builder = client.builder("print('all', flush=True)\nsys.exit(1)\n")
+    """Whatever was written, a client that failed gave no image."""
+    builder = client.builder("give('all')\nsys.exit(1)\n")
     with pytest.raises(BuildFailed):
-        run_build(builder, make_request(), [], read_all, log_path=client.log)
+        run_build(builder, make_request(), [], client.layout, log_path=client.log)
 
 
-def test_receivers_error_at_the_end_of_a_good_build_is_raised(client: Client) -> None:
-    """A layout that turns out to be damaged is not a failed build."""
-    builder = client.builder("print('damaged')\n")
+def test_our_own_full_disk_is_told_from_the_engines(client: Client) -> None:
+    """The client says which file it could not write; a build on a full engine names another."""
+    full = (
+        "say('ERROR: failed to solve: failed to copy: write ' + {} + ': no space left on device')"
+    )
+    ours = client.builder(full.format("dest + '/ingest/b7/data'") + "\nsys.exit(1)\n")
+    with pytest.raises(Unavailable, match=r"no room in .*/layout for") as failed:
+        run_build(ours, make_request(), [], client.layout, log_path=client.log)
+    assert "TMPDIR" in failed.value.hint
+    theirs = client.builder(full.format("'/var/lib/docker/x'") + "\nsys.exit(1)\n")
+    with pytest.raises(BuildFailed, match="no space left on device"):
+        run_build(theirs, make_request(), [], client.layout, log_path=client.log)
 
-    def strict(stream: BinaryIO) -> None:
-        stream.read()
-        raise ValueError("damaged")
 
-    with pytest.raises(ValueError, match="damaged"):
-        run_build(builder, make_request(), [], strict, log_path=client.log)
-
-
-def test_success_without_output_is_a_failure(client: Client) -> None:
-    """A client that says nothing and gives nothing did not build."""
-    builder = client.builder("")
-    with pytest.raises(BuildFailed, match="ended with exit code 0"):
-        run_build(builder, make_request(), [], read_all, log_path=client.log)
+def test_reading_in_advance_never_fails(client: Client) -> None:
+    """It is a build that gives nothing, and whatever goes wrong the real build will say."""
+    builder = client.builder(
+        "open('said', 'w').write(' '.join(arguments) + ' ' + sys.stdin.read())\n"
+        "say('ERROR: no')\nprint('no')\nsys.exit(1)\n"
+    )
+    builder.prefetch("localhost:5000/base@sha256:1", "linux/arm64", "remote")
+    assert (client.where / "said").read_text() == (
+        "build --builder=remote --platform=linux/arm64 "
+        "--build-context=parent=docker-image://localhost:5000/base@sha256:1 "
+        "--provenance=false --progress=quiet --output=type=cacheonly - FROM parent\n"
+    )
+    Buildx(client.environment, ("no-such-docker",)).prefetch("x@sha256:1", "linux/arm64")
 
 
 def test_cancelling_stops_the_client(client: Client) -> None:
@@ -185,7 +153,7 @@ def test_cancelling_stops_the_client(client: Client) -> None:
             builder,
             make_request(),
             [],
-            read_all,
+            client.layout,
             log_path=client.log,
             cancelled=set_after(0.5),
         )
@@ -207,7 +175,7 @@ def test_client_that_does_not_stop_is_killed(client: Client) -> None:
             builder,
             make_request(),
             [],
-            read_all,
+            client.layout,
             log_path=client.log,
             cancelled=set_after(0.5),
         )
@@ -229,7 +197,12 @@ def test_child_that_outlives_the_client_is_killed_too(client: Client) -> None:
     began_s = time.monotonic()
     with pytest.raises(BuildFailed, match="cancelled"):
         run_build(
-            builder, make_request(), [], read_all, log_path=client.log, cancelled=set_after(0.7)
+            builder,
+            make_request(),
+            [],
+            client.layout,
+            log_path=client.log,
+            cancelled=set_after(0.7),
         )
     assert time.monotonic() - began_s < 10
 
@@ -240,22 +213,24 @@ def test_cancelled_run_starts_nothing(client: Client) -> None:
     cancelled = threading.Event()
     cancelled.set()
     with pytest.raises(BuildFailed, match="cancelled"):
-        run_build(builder, make_request(), [], read_all, log_path=client.log, cancelled=cancelled)
+        run_build(
+            builder, make_request(), [], client.layout, log_path=client.log, cancelled=cancelled
+        )
 
 
 def test_killed_client_is_reported_as_such(client: Client) -> None:
     """Whoever killed it, trying again may help."""
     builder = client.builder("os.kill(os.getpid(), signal.SIGKILL)\n")
     with pytest.raises(BuildFailed, match="killed by signal 9") as failed:
-        run_build(builder, make_request(), [], read_all, log_path=client.log)
+        run_build(builder, make_request(), [], client.layout, log_path=client.log)
     assert failed.value.transient
 
 
 def test_ctrl_c_on_the_terminal_is_not_for_the_client(client: Client) -> None:
     """It has a session of its own: only we tell it to stop."""
-    builder = client.builder("print(os.getsid(0), os.getpgid(0))\n")
-    said = run_build(builder, make_request(), [], read_all, log_path=client.log)
-    session, group = map(int, said.split())
+    builder = client.builder("give(f'{os.getsid(0)} {os.getpgid(0)}')\n")
+    run_build(builder, make_request(), [], client.layout, log_path=client.log)
+    session, group = map(int, client.output.read_text().split())
     assert session == group == int((client.where / "pid").read_text())
     assert session != os.getsid(0)
 
@@ -265,20 +240,15 @@ def test_secret_values_reach_the_client_by_environment_and_file_only(client: Cli
     (client.where / "key.txt").write_text("first line\nopen sesame\n")
     builder = client.builder(
         "say(os.environ['PIP_URL'])\nsay('x' + open('key.txt').read())\n"
-        "print(repr(arguments))\nsay('ERROR: hunter2')\nsys.exit(3)\n"
+        "give(repr(arguments))\nsay('ERROR: hunter2')\nsys.exit(3)\n"
     )
-    said: list[bytes] = []
+    request = make_request(secrets=SECRETS)
     with pytest.raises(BuildFailed) as failed:
-        run_build(
-            builder,
-            make_request(secrets=SECRETS),
-            [],
-            lambda stream: said.append(stream.read()),
-            log_path=client.log,
-        )
-    everywhere = said[0].decode() + client.log.read_text() + failed.value.what
+        run_build(builder, request, [], client.layout, log_path=client.log)
+    said = client.output.read_text()
+    everywhere = said + client.log.read_text() + failed.value.what
     everywhere += "".join(failed.value.log_tail)
-    assert "--secret=id=pip,env=PIP_URL" in said[0].decode()
+    assert "--secret=id=pip,env=PIP_URL" in said
     assert "x***\n***\n" in client.log.read_text()
     assert [v for v in ("hunter2", "first line", "open sesame") if v in everywhere] == []
 
@@ -291,7 +261,11 @@ def test_missing_secret_is_noticed_before_the_build(client: Client, missing: str
     client.environment.pop(missing, None)
     with pytest.raises(BuildFailed, match=missing) as failed:
         run_build(
-            client.builder(""), make_request(secrets=SECRETS), [], read_all, log_path=client.log
+            client.builder(""),
+            make_request(secrets=SECRETS),
+            [],
+            client.layout,
+            log_path=client.log,
         )
     assert failed.value.cause is FailureCause.MISSING_SECRET
     assert not (client.where / "pid").exists()
@@ -300,8 +274,9 @@ def test_missing_secret_is_noticed_before_the_build(client: Client, missing: str
 def test_source_date_epoch_of_our_own_environment_is_not_passed_on(client: Client) -> None:
     """buildx takes it from there; the request says what it is."""
     client.environment["SOURCE_DATE_EPOCH"] = "1"
-    builder = client.builder("print(os.environ.get('SOURCE_DATE_EPOCH'))\n")
-    assert run_build(builder, make_request(), [], read_all, log_path=client.log) == b"None\n"
+    builder = client.builder("give(str(os.environ.get('SOURCE_DATE_EPOCH')))\n")
+    run_build(builder, make_request(), [], client.layout, log_path=client.log)
+    assert client.output.read_text() == "None"
 
 
 def test_progress_is_told_when_it_changes(client: Client) -> None:
@@ -310,11 +285,9 @@ def test_progress_is_told_when_it_changes(client: Client) -> None:
     another = RUNNING.replace('"a"', '"b"').replace("[1/2] RUN a", "[2/2] RUN b")
     waiting = RUNNING.replace(', "started": "2026-01-01T00:00:00Z"', "")
     said = [waiting, RUNNING, RUNNING, another, finished]
-    builder = client.builder(
-        "".join(f"say({text!r})\n" for text in said) + "time.sleep(0.2)\nprint('output')\n"
-    )
+    builder = client.builder("".join(f"say({text!r})\n" for text in said) + "time.sleep(0.2)\n")
     seen: list[StepProgress] = []
-    run_build(builder, make_request(), [], read_all, log_path=client.log, progress=seen.append)
+    run_build(builder, make_request(), [], client.layout, log_path=client.log, progress=seen.append)
     assert seen == [
         StepProgress(image="app", doing="[1/2] RUN a", done=0, total=1),
         StepProgress(image="app", doing="[2/2] RUN b", done=0, total=2),
@@ -335,7 +308,7 @@ def test_error_of_whoever_watches_stops_the_build(client: Client) -> None:
 
     began_s = time.monotonic()
     with pytest.raises(RuntimeError, match="display"):
-        run_build(builder, make_request(), [], read_all, log_path=client.log, progress=broken)
+        run_build(builder, make_request(), [], client.layout, log_path=client.log, progress=broken)
     assert time.monotonic() - began_s < 5
     assert (client.where / "stopped").exists()
     assert client.is_gone()
@@ -343,10 +316,10 @@ def test_error_of_whoever_watches_stops_the_build(client: Client) -> None:
 
 def test_log_begins_with_the_command_and_can_be_read_along(client: Client) -> None:
     """Each line is in the file as soon as it is known, in a directory made for it."""
-    builder = client.builder("say('half way')\ntime.sleep(1)\nprint('output')\n")
+    builder = client.builder("say('half way')\ntime.sleep(1)\n")
     thread = threading.Thread(
         target=run_build,
-        args=(builder, make_request(), [], read_all),
+        args=(builder, make_request(), [], client.layout),
         kwargs={"log_path": client.log},
     )
     thread.start()
@@ -361,7 +334,7 @@ def test_log_that_cannot_be_written_is_an_error_with_its_path(client: Client) ->
     """Before anything is built."""
     (client.where / "logs").write_text("a file in the way")
     with pytest.raises(StateUnavailable, match=r"logs/app\.log"):
-        run_build(client.builder(""), make_request(), [], read_all, log_path=client.log)
+        run_build(client.builder(""), make_request(), [], client.layout, log_path=client.log)
     assert not (client.where / "pid").exists()
 
 
@@ -370,14 +343,14 @@ def test_log_on_a_full_disk_stops_the_build(client: Client) -> None:
     """A log that would lack lines is not worth having, and the client is not left behind."""
     builder = client.builder("say('x')\ntime.sleep(60)\n")
     with pytest.raises(StateUnavailable, match="No space left"):
-        run_build(builder, make_request(), [], read_all, log_path=Path("/dev/full"))
+        run_build(builder, make_request(), [], client.layout, log_path=Path("/dev/full"))
 
 
 def test_no_docker_is_explained(client: Client) -> None:
     """The error names the program that is missing and how to get it."""
     builder = Buildx(client.environment, ("no-such-docker",), directory=str(client.where))
     with pytest.raises(BuilderUnavailable, match="cannot start no-such-docker") as failed:
-        run_build(builder, make_request(), [], read_all, log_path=client.log)
+        run_build(builder, make_request(), [], client.layout, log_path=client.log)
     assert "install Docker" in failed.value.hint
 
 
@@ -388,8 +361,9 @@ def test_one_builder_runs_many_builds_at_once(client: Client) -> None:
 
     def build(n: int) -> None:
         context = [bytes([n]) * 1_000_000]
-        log = client.where / f"{n}.log"
-        results[n] = run_build(builder, make_request(), context, read_all, log_path=log)
+        log, layout = client.where / f"{n}.log", client.where / str(n)
+        run_build(builder, make_request(), context, layout, log_path=log)
+        results[n] = (layout / "copied").read_bytes()
 
     threads = [threading.Thread(target=build, args=(n,)) for n in range(8)]
     for thread in threads:
@@ -402,18 +376,23 @@ def test_one_builder_runs_many_builds_at_once(client: Client) -> None:
 def test_nothing_is_left_open(client: Client) -> None:
     """After a build, a failure and a cancelled build no thread, pipe or child is left."""
     good = client.builder("copy()\n")
-    run_build(good, make_request(), [b"x"], read_all, log_path=client.log)
+    run_build(good, make_request(), [b"x"], client.layout, log_path=client.log)
     time.sleep(0.2)
     before = set(os.listdir("/proc/self/fd")), threading.active_count()
     for _ in range(3):
-        run_build(good, make_request(), [b"x"], read_all, log_path=client.log)
+        run_build(good, make_request(), [b"x"], client.layout, log_path=client.log)
     bad = client.builder("sys.exit(1)\n")
     with pytest.raises(BuildFailed):
-        run_build(bad, make_request(), [b"x"], read_all, log_path=client.log)
+        run_build(bad, make_request(), [b"x"], client.layout, log_path=client.log)
     endless = client.builder("time.sleep(60)\n")
     with pytest.raises(BuildFailed):
         run_build(
-            endless, make_request(), [], read_all, log_path=client.log, cancelled=set_after(0.3)
+            endless,
+            make_request(),
+            [],
+            client.layout,
+            log_path=client.log,
+            cancelled=set_after(0.3),
         )
     time.sleep(0.2)
     assert (set(os.listdir("/proc/self/fd")), threading.active_count()) == before

@@ -58,17 +58,22 @@ class Bench:
     ) -> Layout:
         """Build from busybox and a nonce, so that no step comes from a cache."""
         built = make_image(**{"platforms": NATIVE} | (image or {}))
-        return run_build(
+        output = run_build(
             client or Buildx(directory=str(self.where)),
             make_request(built, dockerfile=path, **request),
             context(dockerfile, {**busybox(), "nonce": uuid.uuid4().bytes}),
-            lambda stream: read_layout(
-                stream, lambda _digest, _size, content: self.layers.append(b"".join(content))
-            ),
+            self.where / uuid.uuid4().hex,
             log_path=self.log,
             progress=progress,
             cancelled=cancelled,
         )
+        layout = read_layout(output)
+        self.layers += [
+            b"".join(output.chunks(layer.digest))
+            for manifest in layout.manifests.values()
+            for layer in manifest.layers()
+        ]
+        return layout
 
     def said(self) -> list[str]:
         """Return what the steps wrote, without numbers and times."""

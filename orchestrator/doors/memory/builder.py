@@ -11,7 +11,7 @@ import json
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import BinaryIO, TypeVar
+from pathlib import Path
 
 from orchestrator.doors.memory.layout import MemoryLayout
 from orchestrator.doors.memory.recipe import (
@@ -28,8 +28,6 @@ from orchestrator.model.manifest import Descriptor, Manifest
 from orchestrator.model.names import Repository, parse_reference
 from orchestrator.model.run import FailureCause
 
-T = TypeVar("T")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildRecord:
@@ -40,7 +38,7 @@ class BuildRecord:
         request: what was asked for.
         started: place in the order of everything that started or finished, from 1.
         finished: the same; 0 while it runs.
-        succeeded: it gave an image, and that was received.
+        succeeded: it gave an image.
     """
 
     image: str
@@ -70,6 +68,8 @@ class MemoryBuilder:
         self._failures: dict[str, tuple[BuildFailed, int | None]] = {}
         #: Log path → what would be in the file.
         self.logs: dict[str, str] = {}
+        #: What builds were told of in advance.
+        self.prefetched: list[str] = []
 
     @property
     def builds(self) -> tuple[BuildRecord, ...]:
@@ -86,27 +86,31 @@ class MemoryBuilder:
         self,
         request: BuildRequest,
         context: Iterable[bytes],
-        receive: Callable[[BinaryIO], T],
+        output: str,
         *,
         log_path: str,
         progress: Callable[[StepProgress], None],
         cancelled: threading.Event,
-    ) -> T:
+    ) -> None:
         """Make an OCI layout from the request; see the protocol. The log is in :attr:`logs`."""
         number = self._begin(request)
         log: list[str] = []
         succeeded = False
         try:
             layout = self._layout(request, b"".join(context), log, progress, cancelled)
-            result = receive(layout.tar(number))
+            layout.write(Path(output), number)
             succeeded = True
-            return result
         except BuildFailed as error:
             log.append(f"ERROR: {error.what}")
             raise
         finally:
             self.logs[log_path] = "".join(f"{line}\n" for line in log)
             self._end(number, succeeded=succeeded)
+
+    def prefetch(self, reference: str, platform: str, builder: str | None = None) -> None:
+        """Remember the reference in :attr:`prefetched`."""
+        with self._lock:
+            self.prefetched.append(reference)
 
     def _layout(
         self,

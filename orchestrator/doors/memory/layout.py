@@ -6,7 +6,7 @@ import gzip
 import io
 import tarfile
 from collections.abc import Mapping, Sequence
-from typing import BinaryIO
+from pathlib import Path
 
 from orchestrator.model.fingerprint import canonical_json, sha256
 from orchestrator.model.manifest import (
@@ -64,10 +64,11 @@ class MemoryLayout:
             )
         )
 
-    def tar(self, build: int) -> BinaryIO:
-        """Return the layout: blobs in order of name, then the index.
+    def write(self, where: Path, build: int) -> None:
+        """Write the layout into a directory; a blob whose file is there already is left out.
 
         Args:
+            where: the directory, which is there.
             build: number of the build. It is in the attestations, so that every build's index
                 is another one, as with BuildKit's provenance.
         """
@@ -75,10 +76,10 @@ class MemoryLayout:
         index = compose_index((*self._images, *attestations), {})
         only = self._add(index.content, OCI_INDEX)
         root = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [_plain(only)]}
-        files = {f"blobs/{d.replace(':', '/')}": self._blobs[d] for d in sorted(self._blobs)}
+        files = {f"blobs/{d.replace(':', '/')}": blob for d, blob in self._blobs.items()}
         files["index.json"] = canonical_json(root)
         files["oci-layout"] = canonical_json({"imageLayoutVersion": "1.0.0"})
-        return io.BytesIO(tar_of(files))
+        write_files(where, files)
 
     def _attestation(self, image: Descriptor, build: int) -> Descriptor:
         said = {"_type": "https://in-toto.io/Statement/v0.1", "predicate": {"build": build}}
@@ -99,6 +100,15 @@ class MemoryLayout:
         digest = sha256(content)
         self._blobs[digest] = content
         return Descriptor(media_type=media_type, digest=digest, size_bytes=len(content))
+
+
+def write_files(where: Path, files: Mapping[str, bytes]) -> None:
+    """Write a layout's files by their paths; one that is there already stays as it is."""
+    for name, content in files.items():
+        path = where / name
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
 
 
 def tar_of(files: Mapping[str, bytes]) -> bytes:

@@ -143,7 +143,7 @@ def make_layer(
         "platform": platform,
         "target": request.image.target,
     }
-    return tar_of({f"built/{request.image.id}": canonical_json(said)})
+    return tar_of({f"built/{request.image.identity}": canonical_json(said)})
 
 
 def _variables(
