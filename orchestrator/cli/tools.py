@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-import subprocess
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-_TIMEOUT_S = 5.0
-_ASKED = {
-    "docker": ("docker", "version", "--format", "{{.Client.Version}}"),
-    "engine": ("docker", "version", "--format", "{{.Server.Version}}"),
-    "buildx": ("docker", "buildx", "version"),
-}
+from orchestrator.errors import BuilderUnavailable
 
-
-def tool_versions() -> dict[str, str]:
-    """Return program → version, or why it is not known; never raises."""
-    return {name: _version(line) for name, line in _ASKED.items()}
+if TYPE_CHECKING:
+    from orchestrator.doors.protocols_health import Engine
 
 
-def _version(line: tuple[str, ...]) -> str:
+def tool_versions(engine: Engine | None = None) -> dict[str, str]:
+    """Return program → version, or why it is not known; never raises.
+
+    Args:
+        engine: who is asked; None: the real one, which gets five seconds for each answer.
+    """
+    if engine is None:
+        from orchestrator.doors.engine import DockerEngine
+
+        engine = DockerEngine(ask_s=5.0)
+    asked = engine
+    return {
+        "docker": _version(asked.client_version),
+        "engine": _version(lambda: asked.facts().version),
+        "buildx": _version(asked.buildx_version),
+    }
+
+
+def _version(ask: Callable[[], str]) -> str:
     try:
-        done = subprocess.run(
-            line, capture_output=True, text=True, timeout=_TIMEOUT_S, stdin=subprocess.DEVNULL
-        )
-    except FileNotFoundError:
-        return "not installed"
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return "does not answer"
-    said = done.stdout.strip()
-    return said.splitlines()[0] if done.returncode == 0 and said else "does not answer"
+        return ask()
+    except BuilderUnavailable as error:
+        return "not installed" if "not installed" in error.what else "does not answer"
