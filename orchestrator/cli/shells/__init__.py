@@ -1,0 +1,1 @@
+"""The shells' part of completion, one file each."""
