@@ -42,6 +42,8 @@ def main(argv: Sequence[str] | None = None, *, outside: Outside | None = None) -
 
 
 def _run(arguments: list[str], outside: Outside | None) -> int:
+    if "_ORCHESTRATE_COMPLETING" in os.environ and not arguments:
+        return _complete(outside)
     if arguments in (["--help"], ["-h"]):
         from orchestrator.cli.overview import overview
         from orchestrator.cli.streams import write_out
@@ -60,3 +62,14 @@ def _run(arguments: list[str], outside: Outside | None) -> int:
     from orchestrator.cli.app import call
 
     return guarded(lambda around: call(arguments, around, outside))
+
+
+def _complete(outside: Outside | None) -> int:
+    """Answer a shell that completes a line; nothing may be said there but what to offer."""
+    try:
+        from orchestrator.cli.completion import complete
+        from orchestrator.cli.environment import read_environment
+
+        return complete(read_environment(), outside)
+    except Exception:  # noqa: BLE001 - somebody is typing on that terminal
+        return 0

@@ -67,6 +67,11 @@ def call(arguments: list[str], environment: Environment, outside: Outside | None
         outside: how the outside is reached; None: for real.
     """
     surroundings = Surroundings(environment=environment, outside=outside)
+    if any("\0" in argument for argument in arguments):
+        hint = "no file, image or run has one in its name"
+        return report(
+            UsageError("an argument has a NUL character", hint=hint), Settings(), environment
+        )
     try:
         return int(root.main(arguments, "orchestrate", standalone_mode=False, obj=surroundings))
     except click.Abort:  # What click makes of Ctrl-C, its newline written.
@@ -84,10 +89,23 @@ def _usage_error(error: click.ClickException) -> UsageError:
     context = getattr(error, "ctx", None)
     page = context.command_path if context else "orchestrate"
     hint = f"did you mean {near}?" if near else f"try `{page} --help`"
+    if isinstance(error, click.NoSuchOption) and (commands := _having(error.option_name)):
+        hint = f"{error.option_name} is an option of {', '.join(commands)}"
+        hint += "" if context and context.parent else "; it stands behind the command"
     what = " ".join(_what(error).split()).rstrip(".")
     if not what[1:2].isupper():  # A variable keeps its capitals.
         what = what[:1].lower() + what[1:]
     return UsageError(what, hint=hint)
+
+
+def _having(option: str) -> list[str]:
+    """Return the commands that have an option; importing them all is worth it in an error."""
+    found = []
+    for name in COMMANDS:
+        made = root.get_command(click.Context(root), name)
+        if any(option in param.opts for param in made.params) if made else False:
+            found.append(name)
+    return found
 
 
 def _what(error: click.ClickException) -> str:
@@ -119,7 +137,7 @@ def _near(error: click.ClickException) -> str:
     if isinstance(error, click.NoSuchOption):
         return next(iter(error.possibilities or ()), "")
     kind = getattr(getattr(error, "param", None), "type", None)
-    if isinstance(kind, click.Choice):
+    if isinstance(kind, click.Choice) and not isinstance(error, click.MissingParameter):
         # The message begins with the value in quotes.
         return next(iter(get_close_matches(error.message.split("'")[1], kind.choices, 1, 0.5)), "")
     return ""

@@ -4,32 +4,46 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.cli.session import Session, open_files, write_json
+from orchestrator.cli.session import Session, open_files, today, write_json
 from orchestrator.cli.streams import write_out
 from orchestrator.errors import InvalidInput
 from orchestrator.load_files import load_files
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.errors import Problem
     from orchestrator.model.hierarchy import Hierarchy
 
 #: What ``--output`` takes.
 FORMS = ("text", "json")
 
 
-def check_files(session: Session) -> int:
+def check_files(
+    session: Session, report: Callable[[tuple[Problem, ...]], None] | None = None
+) -> int:
     """Load, and say what was found; return the exit code.
+
+    Args:
+        session: says in which form.
+        report: is told of all that is wrong, before it is shown.
 
     Raises:
         InvalidInput: the files are wrong, and the answer is to be text.
     """
     try:
-        hierarchy = load_files(open_files(session), session.settings.registry)
+        files = open_files(session)
+        hierarchy = load_files(files, session.settings.registry, today=today())
     except InvalidInput as error:
+        if report:
+            report(error.problems)
         if not session.json:
             raise
         from orchestrator.render.json import problems_json
 
         return write_json(problems_json(error.problems)) or error.exit_code
+    if report:
+        report(())
     if session.json:
         from orchestrator.render.json import problems_json
 

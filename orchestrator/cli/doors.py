@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ def real_doors(hierarchy: Hierarchy, files: Files, places: Places) -> Iterator[D
         plain_http=hierarchy.plain_http,
         cache_dir=Path(places.cache, "manifests") if places.cache else None,
     )
-    with registry, real_history(places) as history:
+    with registry, real_history(places) as history, _contexts_cached(files, places):
         yield Doors(
             files=files,
             git=RealGit(places.hierarchy_dir),
@@ -43,6 +43,16 @@ def real_doors(hierarchy: Hierarchy, files: Files, places: Places) -> Iterator[D
             spool=DiskSpool(),
             clock=RealClock(),
         )
+
+
+def _contexts_cached(files: Files, places: Places) -> AbstractContextManager[None]:
+    """Read contexts again only where something changed, if there is a place to keep that."""
+    from orchestrator.doors.clock import RealClock
+    from orchestrator.doors.files import RealFiles
+
+    if places.cache is None or not isinstance(files, RealFiles):
+        return nullcontext()
+    return files.cached(Path(places.cache, "contexts"), RealClock())
 
 
 @contextmanager

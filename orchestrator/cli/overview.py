@@ -12,10 +12,13 @@ HEADINGS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "Before a run",
         (
+            ("init", "Write a hierarchy.yaml for Dockerfiles that are there."),
             ("check", "Check the hierarchy file and the Dockerfiles; needs no network."),
             ("plan", "Show what a run would do, and why; writes nothing."),
             ("status", "Show what is published, and how far behind it is."),
             ("why", "Explain why an image would be built, or why not."),
+            ("graph", "Draw what stands on what: as a tree, Mermaid or dot."),
+            ("doctor", "Look at everything a build needs; say how to mend it."),
         ),
     ),
     (
@@ -24,18 +27,23 @@ HEADINGS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("build", "Build, check and publish whatever changed."),
             ("apply", "Carry out a plan that was saved."),
             ("rollback", "Put floating tags back where a run found them."),
+            ("adopt", "Record what is published already as current."),
         ),
     ),
     (
         "After a run",
         (
+            ("digests", "List what is stored, and what protects it."),
             ("history", "List past runs."),
             ("show", "Show one run: images, digests, tags, failures."),
+            ("log", "Print the log of an image's build, also while it runs."),
         ),
     ),
     (
         "About",
         (
+            ("config", "Show every setting and image field, and where it is from."),
+            ("completion", "Print what makes a shell complete commands and images."),
             ("schema", "Print a JSON Schema: of the hierarchy file, or of a plan."),
             ("version", "Print the version."),
         ),
@@ -92,9 +100,9 @@ OPTIONS: tuple[tuple[str, tuple[str, ...], str, tuple[str, ...], str, str], ...]
         "output",
         ("-o", "--output"),
         "FORM",
-        ("text", "json", "markdown"),
+        ("text", "json", "markdown", "mermaid", "dot"),
         "",
-        "text or json; markdown for plan.",
+        "text or json; some commands have more.",
     ),
     ("quiet", ("-q", "--quiet"), "", (), "", "Nothing but errors, where the exit code tells it."),
     ("verbose", ("-v", "--verbose"), "", (), "", "Say more, and log to standard error."),
@@ -128,7 +136,7 @@ def overview() -> str:
         "",
     ]
     for heading, commands in HEADINGS:
-        lines += [f"{heading}:", *(f"  {name:<10}{does}" for name, does in commands), ""]
+        lines += [f"{heading}:", *(f"  {name:<12}{does}" for name, does in commands), ""]
     lines += ["Options, before or after the command:"]
     for _, flags, metavar, _, _, help_text in OPTIONS:
         lines += [f"  {', '.join(flags) + ' ' + metavar:<23}  {help_text}"]
@@ -140,7 +148,7 @@ def overview() -> str:
         f"  {', '.join(variables[3:])}",
         "",
         "Exit codes:",
-        *(f"  {code:<10}{means}" for code, means in EXIT_CODES),
+        *(f"  {code:<12}{means}" for code, means in EXIT_CODES),
         "",
         "Examples:",
         *(f"  {line:<43}  {means}" for line, means in EXAMPLES),

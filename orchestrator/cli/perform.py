@@ -50,6 +50,10 @@ def report(error: OrchestrateError, settings: Settings, environment: Environment
     from orchestrator.render.text_error import error_text
 
     write_err(error_text(error, environment.style(environment.err, settings.color)))
+    if environment.is_set("GITHUB_ACTIONS"):
+        from orchestrator.cli.ci import annotate_error
+
+        annotate_error(error, environment)
     if settings.output == "json":
         from orchestrator.render.json import error_json
 

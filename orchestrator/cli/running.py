@@ -14,9 +14,11 @@ from orchestrator.cli.planning import suffix
 from orchestrator.cli.session import Session
 from orchestrator.cli.streams import ForgivingStderr, write_err
 from orchestrator.cli.workplace import Workplace
+from orchestrator.errors import OrchestrateError
 from orchestrator.model.event import Event, Notice, RunFinished
 
 if TYPE_CHECKING:
+    from orchestrator.cli.reports import Reporter
     from orchestrator.flow import Intent
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -74,24 +76,65 @@ def intent(
     )
 
 
-def follow(session: Session, place: Workplace, events: Iterator[Event]) -> int:
+def follow(
+    session: Session, place: Workplace, events: Iterator[Event], reporter: Reporter | None = None
+) -> int:
     """Show a run while it happens, then its end, and return the exit code.
 
     The first signal from now on only stops what runs; the journal gets complete.
+
+    Args:
+        session: says how to show it.
+        place: where it happens.
+        events: the run.
+        reporter: writes what machines want of it; None: nothing.
     """
-    from orchestrator.render.json import event_json
+    finished = watch(session, place, events, reporter)
+    code = _end(session, place, finished)
+    return report(session, place, finished, reporter, code) if reporter else code
+
+
+def watch(
+    session: Session, place: Workplace, events: Iterator[Event], reporter: Reporter | None = None
+) -> RunFinished:
+    """Show a run while it happens and return its end, which is not shown; see :func:`follow`."""
+    from orchestrator.render.json_events import event_data, event_type
 
     finished: RunFinished | None = None
     with _display(session) as show, closing(_closable(events)) as stream:
         place.interrupts.be_gentle(lambda line: show(Notice(text=line)))
         for event in stream:
             show(event)
+            if reporter and (lost := reporter.take(event, place.doors.clock.now_s())):
+                show(Notice(text=lost))
             if session.settings.verbose:
-                session.log(**event_json(event))
+                session.log(event_type(event), **event_data(event))
             if isinstance(event, RunFinished):
                 finished = event
     assert finished is not None  # every run ends with it, or raises
-    return _end(session, place, finished)
+    return finished
+
+
+def code_of(place: Workplace, finished: RunFinished) -> int:
+    """Return the exit code of a run that ended, or was stopped by a signal."""
+    from orchestrator.run import exit_code
+
+    number = place.interrupts.number
+    return exit_code(finished) if number is None else 128 + number
+
+
+def report(
+    session: Session, place: Workplace, finished: RunFinished, reporter: Reporter, code: int
+) -> int:
+    """Write the reports; what the run came to outweighs that one of them cannot be written."""
+    try:
+        reporter.finished(finished, place)
+    except OrchestrateError as error:
+        from orchestrator.render.text import error_text
+
+        write_err(error_text(error, session.err_style))
+        return code or error.exit_code
+    return code
 
 
 def _closable(events: Iterator[Event]) -> Any:
@@ -102,10 +145,8 @@ def _closable(events: Iterator[Event]) -> Any:
 def _end(session: Session, place: Workplace, finished: RunFinished) -> int:
     from orchestrator.render.json import finished_json
     from orchestrator.render.text import finished_text
-    from orchestrator.run import exit_code
 
-    number = place.interrupts.number
-    code = exit_code(finished) if number is None else 128 + number
+    code = code_of(place, finished)
     if code == 0 and session.settings.quiet and not session.json:
         return 0
     unwritten = session.answer(

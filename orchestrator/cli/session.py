@@ -11,6 +11,7 @@ from orchestrator.cli.environment import Environment
 from orchestrator.cli.settings import Settings
 from orchestrator.cli.streams import write_err, write_out
 from orchestrator.errors import InvalidInput, Problem
+from orchestrator.model.time import rfc3339
 
 if TYPE_CHECKING:
     from orchestrator.cli.workplace import Outside
@@ -29,12 +30,14 @@ class Session:
         environment: what the process was started with.
         outside: how doors are opened; None: for real.
         log: writes one debug line, an event and its fields, where the user wants that.
+        aside: the answer for people goes to standard error: standard output has something else.
     """
 
     settings: Settings
     environment: Environment
     outside: Outside | None
     log: Callable[..., None]
+    aside: bool = False
 
     @property
     def json(self) -> bool:
@@ -58,6 +61,10 @@ class Session:
 
     def warn(self, line: str) -> None:
         """Write one line that should be read, unless they want quiet."""
+        if self.environment.is_set("GITHUB_ACTIONS"):
+            from orchestrator.cli.ci import annotate_warning
+
+            annotate_warning(line, self.environment)
         style = self.err_style
         self.say(f"{style.warn('warning:')} {style.clean(line)}")
 
@@ -71,7 +78,12 @@ class Session:
         Returns:
             0, or the exit code for an answer that cannot be written.
         """
-        return write_json(data()) if self.json else write_out(text(self.out_style))
+        if self.json:
+            return write_json(data())
+        if self.aside:
+            write_err(text(self.err_style))
+            return 0
+        return write_out(text(self.out_style))
 
 
 def write_json(value: object) -> int:
@@ -114,6 +126,13 @@ def _nowhere(start: str) -> InvalidInput:
         hint="go to where it is, or name it: -C DIR, --file FILE or ORCHESTRATE_FILE",
     )
     return InvalidInput((problem,))
+
+
+def today() -> str:
+    """Return ``YYYY-MM-DD``, UTC."""
+    from orchestrator.doors.clock import RealClock
+
+    return rfc3339(RealClock().now_s())[:10]
 
 
 def open_files(session: Session) -> Files:

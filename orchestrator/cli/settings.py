@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orchestrator.cli.environment import Environment
 from orchestrator.cli.overview import OPTIONS
@@ -25,6 +25,7 @@ class Settings:
         output: ``text``, ``json`` or ``markdown``.
         quiet: nothing but errors, where the exit code tells the rest.
         verbose: say more, and log.
+        origins: parameter → ``option`` or the variable that said it; of others nobody did.
     """
 
     directory: str = "."
@@ -36,6 +37,7 @@ class Settings:
     output: str = "text"
     quiet: bool = False
     verbose: bool = False
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     def path(self, text: str) -> str:
         """Return a path the user wrote, seen from where they stand; ``-C`` counts."""
@@ -55,9 +57,12 @@ def settle(
 
     Raises:
         UsageError: a variable's value is none that is known, two options contradict one another,
-            or the directory is none.
+            the registry cannot be one, or the directory is none.
     """
     said = _variables(environment)
+    variables = {name: variable for name, *_, variable, _ in OPTIONS if variable}
+    origins = {name: variables[name] for name in said}
+    origins |= {name: "option" for name, value in given.items() if value not in (None, False)}
     said |= {name: value for name, value in given.items() if isinstance(value, str)}
     quiet, verbose = bool(given.get("quiet")), bool(given.get("verbose"))
     if quiet and verbose:
@@ -65,6 +70,8 @@ def settle(
     directory = said.get("directory", ".")
     if not os.path.isdir(directory):
         raise UsageError(f"{directory} is not a directory", hint="-C takes one that is there")
+    if "registry" in said:
+        _require_registry(said["registry"], origins["registry"])
     state = said.get("state")
     output = said.get("output", forms[0])
     _require(output, forms, "--output")
@@ -78,6 +85,7 @@ def settle(
         output=output,
         quiet=quiet,
         verbose=verbose,
+        origins=origins,
     )
 
 
@@ -91,6 +99,17 @@ def _variables(environment: Environment) -> dict[str, str]:
                 _require(value, choices, variable)
             found[name] = value
     return found
+
+
+def _require_registry(value: str, origin: str) -> None:
+    from orchestrator.load.problems import shown
+    from orchestrator.load.texts import check_registry
+
+    complaint = check_registry(value)
+    if complaint:
+        name = "--registry" if origin == "option" else origin
+        hint = complaint.hint or "for example registry.example/gold"
+        raise UsageError(f"{name}: {shown(value)} {complaint.what}", hint=hint)
 
 
 def _require(value: str, choices: tuple[str, ...], where: str) -> None:

@@ -8,6 +8,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import TextIO
 
 #: Exit code where the answer could not be written: something needed is not available.
@@ -24,6 +25,27 @@ def write_out(text: str) -> int:
     try:
         _write(sys.stdout, text)
     except OSError as error:
+        write_err(f"error: cannot write to standard output: {error.strerror}\n")
+        return UNWRITABLE
+    return 0
+
+
+def stream_out(chunks: Iterator[bytes]) -> int:
+    """Write an answer to standard output while it comes, and stop when its reader has gone.
+
+    Returns:
+        As :func:`write_out`.
+    """
+    if sys.stdout is None or sys.stdout.closed:
+        return 0
+    try:
+        for chunk in chunks:
+            sys.stdout.buffer.write(chunk)
+            sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        _silence(sys.stdout)
+    except OSError as error:
+        _silence(sys.stdout)
         write_err(f"error: cannot write to standard output: {error.strerror}\n")
         return UNWRITABLE
     return 0

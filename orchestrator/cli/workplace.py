@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.cli.interrupts import Interrupts
-from orchestrator.cli.session import Session, open_files
+from orchestrator.cli.session import Session, open_files, today
 
 if TYPE_CHECKING:
-    from orchestrator.doors.protocols import Files, History
+    from orchestrator.doctor import HealthDoors
+    from orchestrator.doors.protocols import Files, History, Logs
+    from orchestrator.doors.protocols_local import LocalBuilder
     from orchestrator.flow import Doors
     from orchestrator.model.hierarchy import Hierarchy
 
@@ -41,10 +43,16 @@ class Outside:
     Attributes:
         doors: opens every door.
         history: opens the diary alone, which needs no hierarchy.
+        logs: opens the build logs; None: for real.
+        health: opens what `doctor` asks, also without a hierarchy; None: for real.
+        local: gives the builder for this machine alone; None: for real.
     """
 
     doors: Callable[[Hierarchy, Files, Places], AbstractContextManager[Doors]]
     history: Callable[[Places], AbstractContextManager[History]]
+    logs: Callable[[Places], Logs] | None = None
+    health: Callable[[Hierarchy | None, Places], AbstractContextManager[HealthDoors]] | None = None
+    local: Callable[[Places], LocalBuilder] | None = None
 
 
 def places(session: Session, hierarchy_file: str = "") -> Places:
@@ -70,12 +78,14 @@ class Workplace:
         hierarchy: as the files say.
         doors: to everything outside.
         places: where things are.
+        logs: of builds that ran here.
         interrupts: what signals do.
     """
 
     hierarchy: Hierarchy
     doors: Doors
     places: Places
+    logs: Logs
     interrupts: Interrupts
 
 
@@ -91,13 +101,19 @@ def workplace(session: Session) -> Iterator[Workplace]:
 
     with Interrupts() as interrupts:
         files = open_files(session)
-        hierarchy = load_files(files, session.settings.registry)
+        hierarchy = load_files(files, session.settings.registry, today=today())
         where = places(session, files.name)
         session.log("loaded", file=files.name, images=len(hierarchy.images), state=where.state)
         for warning in hierarchy.warnings:
             session.warn(warning)
         with _outside(session).doors(hierarchy, files, where) as doors:
-            yield Workplace(hierarchy=hierarchy, doors=doors, places=where, interrupts=interrupts)
+            yield Workplace(
+                hierarchy=hierarchy,
+                doors=doors,
+                places=where,
+                logs=open_logs(session, where),
+                interrupts=interrupts,
+            )
 
 
 @contextmanager
@@ -105,6 +121,16 @@ def diary(session: Session) -> Iterator[History]:
     """Open the history alone."""
     with _outside(session).history(places(session)) as history:
         yield history
+
+
+def open_logs(session: Session, where: Places) -> Logs:
+    """Return the door to the logs of builds that ran here."""
+    logs = _outside(session).logs
+    if logs is not None:
+        return logs(where)
+    from orchestrator.doors.logs import DiskLogs
+
+    return DiskLogs(where.logs)
 
 
 def _outside(session: Session) -> Outside:

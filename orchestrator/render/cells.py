@@ -69,7 +69,10 @@ def window(text: str, at: int, width: int, ellipsis: str = "…") -> tuple[str, 
         dropped = take(rest, max(cell_width(ellipsis), 2))
         rest = ellipsis + rest[len(dropped) :]
         at += cell_width(ellipsis) - cell_width(dropped)
-    return cut(rest, width, ellipsis), at
+    if cell_width(rest) > width:
+        # Not `cut`, which takes spaces away that the column may be in.
+        rest = take(rest, width - cell_width(ellipsis)) + ellipsis
+    return rest, at
 
 
 def pad(text: str, width: int, *, right: bool = False) -> str:

@@ -12,17 +12,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from orchestrator.errors import InvalidInput, OrchestrateError, Problem, StalePlan
-from orchestrator.model.event import (
-    Event,
-    Notice,
-    RunFinished,
-    RunStarted,
-    StepFinished,
-    StepProgress,
-    StepRetried,
-    StepStarted,
-    TagsMoved,
-)
+from orchestrator.model.event import RunFinished
 from orchestrator.model.plan import Decision
 from orchestrator.model.run import Failure, JournalledMove, Run, StepResult
 from orchestrator.model.status import Explanation, ImageStatus
@@ -103,10 +93,11 @@ def why_json(explanation: Explanation) -> Object:
 
 def history_json(runs: tuple[Run, ...]) -> Object:
     """Return the runs, in the order given."""
-    return {"format": FORMAT, "kind": "history", "runs": [_run(run) for run in runs]}
+    return {"format": FORMAT, "kind": "history", "runs": [run_object(run) for run in runs]}
 
 
-def _run(run: Run) -> Object:
+def run_object(run: Run) -> Object:
+    """Return one run."""
     return {
         "id": run.id,
         "hierarchy": run.hierarchy,
@@ -122,7 +113,8 @@ def _run(run: Run) -> Object:
     }
 
 
-def _result(result: StepResult) -> Object:
+def result_object(result: StepResult) -> Object:
+    """Return how one step ended; sizes in bytes, times in seconds."""
     return {
         "image": result.image,
         "outcome": str(result.outcome),
@@ -155,7 +147,8 @@ def _failure(failure: Failure) -> Object:
     }
 
 
-def _move(move: JournalledMove) -> Object:
+def move_object(move: JournalledMove) -> Object:
+    """Return one move of a floating tag."""
     return {
         "image": move.image,
         "repository": move.repository,
@@ -174,9 +167,9 @@ def show_json(
     return {
         "format": FORMAT,
         "kind": "run",
-        "run": _run(run),
-        "results": [_result(result) for result in results],
-        "moves": [_move(move) for move in moves],
+        "run": run_object(run),
+        "results": [result_object(result) for result in results],
+        "moves": [move_object(move) for move in moves],
         "summary": dict(sorted(outcomes.items())),
     }
 
@@ -184,46 +177,6 @@ def show_json(
 def finished_json(event: RunFinished) -> Object:
     """Return what a run came to: as :func:`show_json`, with its duration in seconds."""
     return {**show_json(event.run, event.results, event.moves), "duration_s": event.duration_s}
-
-
-def event_json(event: Event) -> Object:
-    """Return one line of a stream of events; ``event`` names it and never changes.
-
-    ``run.started``, ``step.started``, ``step.progress``, ``step.retried``, ``step.finished``,
-    ``tag.moved``, ``notice``, ``run.finished``.
-    """
-    name, body = _event(event)
-    return {"format": FORMAT, "event": name, **body}
-
-
-def _event(event: Event) -> tuple[str, Object]:
-    if isinstance(event, RunStarted):
-        plan = event.plan
-        steps: list[Object] = [
-            {"image": step.image, "verdict": str(step.verdict), "needs": list(step.needs)}
-            for step in plan.steps
-        ]
-        about: Object = {"id": plan.id, "summary": plan.summary(), "steps": steps}
-        return "run.started", {"run": _run(event.run), "plan": about}
-    if isinstance(event, StepStarted):
-        return "step.started", {"image": event.image, "at": event.at}
-    if isinstance(event, StepProgress):
-        return "step.progress", {
-            "image": event.image,
-            "doing": event.doing,
-            "done": event.done,
-            "total": event.total,
-        }
-    if isinstance(event, StepRetried):
-        return "step.retried", {"result": _result(event.result)}
-    if isinstance(event, StepFinished):
-        return "step.finished", {"result": _result(event.result)}
-    if isinstance(event, TagsMoved):
-        return "tag.moved", {"move": _move(event.move)}
-    if isinstance(event, Notice):
-        return "notice", {"text": event.text}
-    body = finished_json(event)
-    return "run.finished", {key: body[key] for key in body if key not in ("format", "kind")}
 
 
 def problems_json(problems: tuple[Problem, ...]) -> Object:

@@ -7,83 +7,101 @@ and mentions nobody.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from orchestrator.model.plan import Decision, Plan, Step, Verdict
+from orchestrator.model.plan import Cause, Decision, Plan, Step, Verdict
+from orchestrator.render.markdown_graph import plan_graph
 from orchestrator.render.style import terminal_text
 from orchestrator.render.text_plan import sign_of
 from orchestrator.render.words import (
+    SIGNS,
     counted,
     holds_tags,
     is_held,
+    left_out_words,
+    listed_up_to,
     plan_words,
     reasons_words,
     revision_words,
 )
 
-#: First line of every comment, by which a job finds the one it wrote before.
-MARKER = "<!-- orchestrate plan -->"
-
-#: Characters of each section; GitHub takes 65,536 in a comment, and 50,000 in a graph.
-_MOST_ROWS, _MOST_TAGS, _MOST_KEPT = 30_000, 12_000, 6_000
-#: Images in a graph, since more cannot be read, and lines: GitHub draws at most 500.
-_MOST_NODES, _MOST_EDGES = 60, 400
-_LONGEST_CELL, _LONGEST_LABEL = 600, 64
+#: Characters that GitHub takes in a comment.
+MOST_CHARACTERS = 65_536
+#: Characters of each section, together less than that.
+_MOST_ROWS, _MOST_REASONS, _MOST_TAGS, _MOST_KEPT = 14_000, 18_000, 8_000, 3_000
+#: Rows up to which the table has what only follows from something else.
+_MOST_FOLLOWING = 25
+#: Rows of a table that is not folded away.
+_MOST_OPEN = 50
+_MOST_NAMES = 8
+_LONGEST_CELL, _LONGEST_NAME = 600, 100
+_ALL = "<code>orchestrate plan --all</code> shows everything."
 
 _ENTITIES = str.maketrans({c: f"&#{ord(c)};" for c in "\\`*_{}[]<>&|~$"})
 # An invisible character where GitHub would see a mention, a reference to an issue, or an address.
 _APART = "&#8203;"
-_MENTION = re.compile(r"@|#(?=\d)|(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)
-
-_VERDICTS = {
-    "+": "new",
-    "~": "rebuilt",
-    "?": "waits",
-    ">": "tags only",
-    "!": "held back",
-    "=": "kept",
-}
-_CLASSES = {
-    "+": "stroke:#1a7f37,stroke-width:3px",
-    "~": "stroke:#bf8700,stroke-width:3px",
-    "?": "stroke:#bf8700,stroke-dasharray:4",
-    ">": "stroke:#0969da",
-    "!": "stroke:#cf222e,stroke-width:3px",
-    "=": "stroke:#8c959f",
-}
-_CLASS_NAMES = {"+": "new", "~": "rebuilt", "?": "waits", ">": "retag", "!": "held", "=": "kept"}
+_MENTION = re.compile(r"@|[#!%](?=[\w\"])|(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9._-]")
 
 
-def plan_markdown(plan: Plan, parents: Mapping[str, tuple[str, ...]]) -> str:
+def marker(hierarchy: str) -> str:
+    """Return the first line of every comment, by which a job finds the one it wrote before."""
+    return f"<!-- orchestrate plan: {_NOT_PLAIN.sub('_', hierarchy)[:_LONGEST_NAME]} -->"
+
+
+def plan_markdown(
+    plan: Plan, parents: Mapping[str, tuple[str, ...]], tiers: Mapping[str, str] | None = None
+) -> str:
     """Return a plan as a comment: a summary, a table with reasons, a graph, and folded details.
 
     Args:
         plan: what would be done.
         parents: image id → ids of the hierarchy's images it stands on, the final stage's first.
+        tiers: image id → its tier, for a graph that is too large to show images.
 
     Returns:
-        Markdown of at most 65,536 characters that begins with :data:`MARKER`.
+        Markdown of at most 65,536 characters that begins with :func:`marker`.
     """
     shown = [d for d in plan.decisions if d.verdict is not Verdict.KEEP or is_held(d)]
-    kept = [d.image for d in plan.decisions if d.verdict is Verdict.KEEP and not is_held(d)]
     blocks = [
-        MARKER,
-        f"### {escaped(plan.hierarchy)}: {plan_words(plan) if plan.steps else 'nothing to do'}",
+        marker(plan.hierarchy),
+        f"### {_name(plan.hierarchy)}: {plan_words(plan) if plan.steps else _nothing(plan)}",
     ]
+    if plan.selection:
+        blocks.append(f"Only {escaped(' '.join(plan.selection))}.")
     if holds_tags(plan):
         blocks.append("The tree was dirty, so no floating tag moves.")
     if shown:
-        blocks += [_table(shown), _graph(plan, parents)]
+        blocks += [_table(shown), plan_graph(plan, parents, tiers or {})]
+    at = f" at <code>{_name(revision_words(plan.revision))}</code>" if plan.revision else ""
+    end = f"<sub>Plan <code>{_name(plan.id)}</code>{at}</sub>"
+    for block in _details(plan, shown, parents):
+        if sum(len(b) + 2 for b in (*blocks, block, end)) <= MOST_CHARACTERS:
+            blocks.append(block)
+    return "\n\n".join(filter(None, (*blocks, end))) + "\n"
+
+
+def _nothing(plan: Plan) -> str:
+    held = sum(map(is_held, plan.decisions))
+    back = [f"{held} held back"] if held else []
+    return ", ".join(["nothing to do", *back, *left_out_words(plan)])
+
+
+def _details(
+    plan: Plan, shown: list[Decision], parents: Mapping[str, tuple[str, ...]]
+) -> Iterator[str]:
+    """Yield what is folded away, the most telling first."""
+    moving = {parent for step in plan.steps for parent in parents.get(step.image, ())}
+    if any(d.image in moving or len(reasons_words(d.reasons)) > 1 for d in shown):
+        yield _folded("Every reason, and what it sets in motion", _reasons(plan, shown, parents))
     if plan.steps:
-        blocks.append(_folded("Tags", _tags(plan.steps)))
+        yield _folded("Tags", _tags(plan.steps))
+    kept = [d.image for d in plan.decisions if d.verdict is Verdict.KEEP and sign_of(d) == "="]
     if kept:
         verb = "is" if len(kept) == 1 else "are"
         title = f"{counted(len(kept), 'image')} {verb} up to date"
         names = _limited(map(escaped, kept), len(kept), _MOST_KEPT, ", ")
-        blocks.append(_folded(title, f"Kept: {names}") if shown else f"{title}: {names}.")
-    at = f" at <code>{escaped(revision_words(plan.revision))}</code>" if plan.revision else ""
-    blocks.append(f"<sub>Plan <code>{escaped(plan.id)}</code>{at}</sub>")
-    return "\n\n".join(blocks) + "\n"
+        yield _folded(title, f"Kept: {names}") if shown else f"{title}: {names}."
 
 
 def escaped(text: str) -> str:
@@ -102,19 +120,70 @@ def escaped(text: str) -> str:
     return "".join((*pieces, safe[last:].translate(_ENTITIES)))
 
 
-def _table(decisions: list[Decision]) -> str:
-    rows = (
-        f"| {_VERDICTS[sign_of(d)]} | {escaped(d.image)} "
-        f"| {'<br>'.join(map(escaped, reasons_words(d.reasons)))} |"
-        for d in decisions
-    )
+def _name(text: str) -> str:
+    return escaped(text if len(text) <= _LONGEST_NAME else text[:_LONGEST_NAME] + "…")
+
+
+def _follows(decision: Decision) -> bool:
+    """Say whether an image is only built because what it stands on is."""
+    return all(reason.cause is Cause.PARENT_PENDING for reason in decision.reasons)
+
+
+def _table(shown: list[Decision]) -> str:
+    """Return what is built, each with its first reason."""
+    following = [d for d in shown if _follows(d)] if len(shown) > _MOST_FOLLOWING else []
+    folded = {decision.image for decision in following}
+    listed = [decision for decision in shown if decision.image not in folded]
+    rows = (f"| {SIGNS[sign_of(d)]} | {_name(d.image)} | {_first_reason(d)} |" for d in listed)
     head = "|  | Image | Why |\n|---|---|---|\n"
-    return head + _limited(rows, len(decisions), _MOST_ROWS, "\n", "| | {} | |")
+    table = head + _limited(rows, len(listed), _MOST_ROWS, "\n", "| | {} | |") if listed else ""
+    if len(listed) > _MOST_OPEN:
+        table = _folded(f"{len(listed)} images, and why", table)
+    if not following:
+        return table
+    wait = "image waits" if len(following) == 1 else "images wait"
+    more = f"{'And ' if listed else ''}{len(following)} {wait} for what they stand on. {_ALL}"
+    return f"{table}\n\n{more}".strip()
+
+
+def _first_reason(decision: Decision) -> str:
+    told = [r for r in decision.reasons if r.cause is not Cause.PARENT_PENDING]
+    # That a parent comes first is seen in the graph: it is told where it is the only reason.
+    first, *others = reasons_words(told or decision.reasons) or [""]
+    return escaped(first) + (f" (and {len(others)} more)" if others else "")
+
+
+def _reasons(plan: Plan, shown: list[Decision], parents: Mapping[str, tuple[str, ...]]) -> str:
+    children: dict[str, list[str]] = {}
+    busy = {step.image for step in plan.steps}
+    for image in busy:
+        for parent in parents.get(image, ()):
+            children.setdefault(parent, []).append(image)
+    order = {decision.image: n for n, decision in enumerate(plan.decisions)}
+    rows = (
+        f"| {_name(d.image)} | {'<br>'.join(map(escaped, reasons_words(d.reasons)))} "
+        f"| {_motion(d.image, children, order)} |"
+        for d in sorted(shown, key=_follows)
+    )
+    head = "| Image | Why | Sets in motion |\n|---|---|---|\n"
+    return head + _limited(rows, len(shown), _MOST_REASONS, "\n", f"| {{}} | {_ALL} | |")
+
+
+def _motion(image: str, children: Mapping[str, list[str]], order: Mapping[str, int]) -> str:
+    found: set[str] = set()
+    waiting = [image]
+    while waiting:
+        fresh = [c for c in children.get(waiting.pop(), ()) if c not in found and c != image]
+        found.update(fresh)
+        waiting += fresh
+    names = sorted(found, key=lambda name: order.get(name, -1))
+    said = listed_up_to([*map(_name, names[:_MOST_NAMES]), *names[_MOST_NAMES:]], _MOST_NAMES)
+    return f"{counted(len(names), 'image')}: {said}" if names else ""
 
 
 def _tags(steps: tuple[Step, ...]) -> str:
     rows = (
-        f"| {escaped(step.image)} | <code>{escaped(step.immutable)}</code> | "
+        f"| {_name(step.image)} | <code>{escaped(step.immutable)}</code> | "
         + ", ".join(f"<code>{escaped(move.tag)}</code>" for move in step.floating)
         + " |"
         for step in steps
@@ -130,7 +199,7 @@ def _limited(items: Iterable[str], count: int, most: int, joint: str, rest: str 
     for item in items:
         used += len(item) + len(joint)
         if used > most:
-            shown.append(rest.format(f"and {count - len(shown)} more"))
+            shown.append(rest.format(f"… and {count - len(shown)} more"))
             break
         shown.append(item)
     return joint.join(shown)
@@ -138,38 +207,3 @@ def _limited(items: Iterable[str], count: int, most: int, joint: str, rest: str 
 
 def _folded(title: str, body: str) -> str:
     return f"<details><summary>{title}</summary>\n\n{body}\n\n</details>"
-
-
-def _graph(plan: Plan, parents: Mapping[str, tuple[str, ...]]) -> str:
-    """Return a Mermaid graph of what is to be done and what that stands on directly."""
-    decided = {decision.image: decision for decision in plan.decisions}
-    busy = {d.image for d in plan.decisions if sign_of(d) != "="}
-    below = {parent for image in busy for parent in parents.get(image, ())}
-    nodes = [image for image in decided if image in busy | below]
-    number = {image: n for n, image in enumerate(nodes[:_MOST_NODES])}
-    lines = ["```mermaid", "graph LR"]
-    for image, n in number.items():
-        sign = sign_of(decided[image])
-        # Colours alone do not reach everybody.
-        text = image if sign == "=" else f"{image[:_LONGEST_LABEL]} ({_VERDICTS[sign]})"
-        lines.append(f'  n{n}["{_label(text)}"]:::{_CLASS_NAMES[sign]}')
-    edges = [
-        f"  n{number[parent]} {'-->' if nth == 0 else '-.->'} n{n}"
-        for image, n in number.items()
-        for nth, parent in enumerate(parents.get(image, ()))
-        if parent in number
-    ]
-    lines += edges[:_MOST_EDGES]
-    used = {sign_of(decided[image]) for image in number}
-    lines += [f"  classDef {_CLASS_NAMES[s]} {css}" for s, css in _CLASSES.items() if s in used]
-    lines.append("```")
-    if len(nodes) > len(number):
-        lines += ["", f"The graph shows {len(number)} of {len(nodes)} images."]
-    return "\n".join(lines)
-
-
-def _label(text: str) -> str:
-    """Return text for a quoted Mermaid label: whatever is not plain becomes a number."""
-    safe = terminal_text(text)[: 2 * _LONGEST_LABEL]
-    plain = (c.isascii() and (c.isalnum() or c in "._/- ") for c in safe)
-    return "".join(c if ok else f"#{ord(c)};" for c, ok in zip(safe, plain, strict=True))

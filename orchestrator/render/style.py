@@ -15,8 +15,8 @@ _NARROWEST = 40
 #: Combining marks in a row after which the rest is escaped: they would paint over other lines.
 _MOST_MARKS = 3
 
-# Colours and titles in a build's log say nothing here; what is not such a sequence is escaped.
-_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
+#: Colours and titles in a build's log say nothing here; what is not such a sequence is escaped.
+SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 
 _PLAIN = {
     "\u00a0": " ",
@@ -49,7 +49,7 @@ def terminal_text(text: str) -> str:
         return text
     shown: list[str] = []
     marks = 0
-    for character in _SEQUENCE.sub("", text).replace("\t", "    "):
+    for character in SEQUENCE.sub("", text).replace("\t", "    "):
         category = unicodedata.category(character)
         marks = marks + 1 if category in ("Mn", "Me") else 0
         if "\ufe00" <= character <= "\ufe0f":

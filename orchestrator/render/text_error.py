@@ -19,6 +19,8 @@ from orchestrator.render.words import counted
 
 #: Columns of a source line that are shown where the terminal has no limit.
 _WIDEST_SOURCE = 160
+#: Characters of a sentence after which the rest is noise: a word of a whole file, for example.
+_LONGEST = 1000
 _SIGNALS = {2: "SIGINT", 15: "SIGTERM"}
 
 
@@ -48,7 +50,12 @@ def _problem(problem: Problem, style: Style) -> list[str]:
     if problem.line and problem.source_line.strip():
         lines += _excerpt(problem, style, paint)
     if problem.hint:
-        lines += labelled("hint: ", problem.hint, style.note, style)
+        first, *more = problem.hint.split("\n")
+        lines += labelled("hint: ", first, style.note, style)
+        for line in filter(str.strip, more):
+            # YAML to paste keeps its own indentation, and starts in the first column.
+            indent = line[: len(line) - len(line.lstrip(" "))]
+            lines += style.wrap(line.strip(" "), first=indent)
     return lines
 
 
@@ -80,12 +87,19 @@ def error_text(error: OrchestrateError, style: Style) -> str:
         for moved in error.moved:
             lines += style.wrap(moved, first="       - ")
     else:
-        lines = labelled("error: ", error.what, style.bad, style)
+        lines = labelled("error: ", _bounded(error.what, style), style.bad, style)
     if isinstance(error, BuildFailed):
         lines += log_lines(error.log_tail, style)
     if error.hint:
-        lines += labelled("hint:  ", error.hint, style.note, style)
+        lines += labelled("hint:  ", _bounded(error.hint, style), style.note, style)
     return "\n".join(lines) + "\n"
+
+
+def _bounded(text: str, style: Style) -> str:
+    """Return a text whose middle is left out where it is much too long; its end often tells."""
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[: _LONGEST // 2]}{style.clean('…')}{text[-_LONGEST // 4 :]}"
 
 
 def labelled(label: str, text: str, paint: Paint, style: Style) -> list[str]:

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 from orchestrator.model.plan import Cause, Decision, Plan, Step, Verdict
 from orchestrator.render.cells import cell_width, pad, wrap
+from orchestrator.render.fold import groups_of
 from orchestrator.render.style import Style
 from orchestrator.render.table import Paint
-from orchestrator.render.tree import Branch, branches
+from orchestrator.render.tree import Branch, Forest, branches, forest_of
 from orchestrator.render.words import (
     counted,
     holds_tags,
     is_held,
+    is_left_out,
+    left_out_words,
     listed,
     listed_up_to,
     plan_words,
@@ -40,6 +43,7 @@ _LEGEND = {
     ">": "tags only",
     "!": "held back",
     "=": "up to date",
+    "-": "left out",
 }
 
 
@@ -49,28 +53,36 @@ def plan_text(
     style: Style,
     *,
     verbose: bool = False,
+    every: bool = False,
     next_steps: bool = True,
 ) -> str:
     """Return a plan as a tree of images.
 
-    Images that are up to date share lines; a plan without any step is one sentence.
+    Images that are up to date share lines; a plan without any step is one sentence. Where there
+    would be too many lines, images to which the same happens for the same reason share one.
 
     Args:
         plan: what would be done.
         parents: image id → ids of the hierarchy's images it stands on, the final stage's first.
         style: how it may look.
         verbose: list every image, with its key and all it stands on.
+        every: list every image.
         next_steps: end with the commands that carry the plan out.
     """
     held = sum(map(is_held, plan.decisions))
     lines: list[str] = []
-    if plan.decisions and (verbose or held or plan.steps):
+    folds = False
+    if plan.decisions and (verbose or every or held or plan.steps):
+        forest = forest_of(plan, parents)
+        groups = None if verbose or every else groups_of(forest)
+        folds = groups is not None
         lines += [*_headline(plan, style), ""]
-        lines += _tree(plan, parents, style, verbose=verbose)
+        tree = branches(forest, parents, style, groups, unfold=verbose or every)
+        lines += _tree(plan, tree, forest, style, verbose=verbose)
         lines.append("")
     if plan.steps:
         lines += _summary(plan, held, style)
-        lines += _ending(plan, style, next_steps=next_steps)
+        lines += _ending(plan, style, next_steps=next_steps, folds=folds)
     else:
         lines += _nothing(plan, held, style)
     return "\n".join(lines) + "\n"
@@ -81,7 +93,9 @@ def sign_of(decision: Decision) -> str:
     if decision.verdict is Verdict.BUILD:
         return "~" if decision.current else "+"
     if decision.verdict is Verdict.KEEP:
-        return "!" if decision.reasons else "="
+        if is_left_out(decision):
+            return "-"
+        return "!" if is_held(decision) else "="
     return "?" if decision.verdict is Verdict.AWAIT else ">"
 
 
@@ -93,7 +107,10 @@ def _paint(sign: str, style: Style) -> Paint:
 def _headline(plan: Plan, style: Style) -> list[str]:
     at = f" at {revision_words(plan.revision)}" if plan.revision else ""
     name, *more = style.wrap(f"{plan.hierarchy}{at}, plan {plan.id}")
-    return [style.bold(name), *map(style.bold, more)]
+    lines = [style.bold(name), *map(style.bold, more)]
+    if plan.selection:
+        lines += map(style.note, style.wrap(f"only {' '.join(plan.selection)}", then="  "))
+    return lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,18 +126,20 @@ class _Entry:
 
 
 def _tree(
-    plan: Plan, parents: Mapping[str, tuple[str, ...]], style: Style, *, verbose: bool
+    plan: Plan, tree: list[Branch], forest: Forest, style: Style, *, verbose: bool
 ) -> Iterator[str]:
     steps = {step.image: step for step in plan.steps}
     tagged = verbose or len(steps) <= _MOST_TAGGED
-    entries = [
-        _entry(branch, steps, style, verbose=verbose, tagged=tagged)
-        for branch in branches(plan, parents, style, unfold=verbose)
-    ]
+    entries = [_entry(branch, steps, style, verbose=verbose, tagged=tagged) for branch in tree]
     column = _column([entry for entry in entries if entry.said], style)
     for entry in entries:
         yield from _drawn(entry, column, style)
     signs = {entry.sign for entry in entries}
+    listed_images = {image for branch in tree for image in branch.images}
+    idle = len(forest.decided) - len(forest.busy) - len(forest.left_out)
+    if idle and not any(image not in forest.busy for image in listed_images):
+        text = f"{counted(idle, 'image')} {'is' if idle == 1 else 'are'} up to date"
+        yield from (f"  {style.dim(line)}" for line in style.wrap(text))
     yield ""
     yield from _legend(signs, style)
 
@@ -144,6 +163,8 @@ def _entry(
     step = steps.get(decision.image)
     said: list[tuple[str, Paint]] = []
     said += ((line, style.plain) for line in _reasons(decision, verbose=verbose))
+    if len(branch.images) > 1 or branch.above:
+        return _group(branch, decision, said, style)
     if branch.also_on and (step or verbose):
         said.append((f"also on {listed(branch.also_on)}", style.dim))
     if step and tagged and (verbose or step.verdict is not Verdict.RETAG):
@@ -152,6 +173,22 @@ def _entry(
         said += ((line, style.dim) for line in _details(decision, step))
     name = style.clean(decision.image)
     return _Entry(branch=branch, sign=sign_of(decision), name=name, said=said)
+
+
+def _group(
+    branch: Branch, decision: Decision, said: list[tuple[str, Paint]], style: Style
+) -> _Entry:
+    first, *others = branch.images
+    more = style.clean(f" … and {len(others)} more") if others else ""
+    text = "; ".join(line for line, _ in said)
+    if branch.above:
+        stand = "image stands" if branch.above == 1 else "images stand"
+        text += f"; {branch.above} {stand} on {'them' if others else 'it'}"
+    told: list[tuple[str, Paint]] = [(text.removeprefix("; "), style.plain)]
+    # Cut here, because what comes behind it tells more than the end of a name.
+    room = max(style.columns * 2 // 5, 24) - len(more) - 2 - cell_width(branch.lead)
+    name = style.cut(style.clean(first), max(room, 24)) + more
+    return _Entry(branch=branch, sign=sign_of(decision), name=name, said=told)
 
 
 def _reasons(decision: Decision, *, verbose: bool) -> list[str]:
@@ -229,13 +266,16 @@ def _summary(plan: Plan, held: int, style: Style) -> list[str]:
     return [style.bold(line) for line in style.wrap(f"Plan: {plan_words(plan)}{back}.")]
 
 
-def _ending(plan: Plan, style: Style, *, next_steps: bool) -> list[str]:
+def _ending(plan: Plan, style: Style, *, next_steps: bool, folds: bool) -> list[str]:
     lines: list[str] = []
     if holds_tags(plan):
         text = "The tree is dirty, so no floating tag moves: commit, or use --allow-dirty."
         lines += [style.warn(line) for line in style.wrap(text)]
     if len(plan.steps) > _MOST_TAGGED:
-        lines += [style.dim(line) for line in style.wrap("Tags are shown by --verbose.")]
+        text = "Tags are shown by --verbose."
+        if folds:
+            text = "`orchestrate plan --all` lists every image, --verbose its tags too."
+        lines += [style.dim(line) for line in style.wrap(text)]
     if next_steps:
         for does, command in (
             ("carry it out:", "orchestrate build"),
@@ -250,8 +290,10 @@ def _ending(plan: Plan, style: Style, *, next_steps: bool) -> list[str]:
 
 
 def _nothing(plan: Plan, held: int, style: Style) -> list[str]:
-    good = len(plan.decisions) - held
+    apart = [f"{held} held back"] if held else []
+    apart += left_out_words(plan)
+    good = len(plan.decisions) - held - sum(map(is_left_out, plan.decisions))
     verb = "is" if good == 1 else "are"
-    back = f", {held} held back" if held else ""
-    text = f"Nothing to do: {counted(good, 'image')} {verb} up to date{back}."
+    told = [f"{counted(good, 'image')} {verb} up to date"] if good or not apart else []
+    text = f"Nothing to do: {', '.join(told + apart)}."
     return [style.bold(line) for line in style.wrap(text)]

@@ -162,7 +162,7 @@ def _sum(event: RunFinished, style: Style) -> list[str]:
     ended = f"{RUN_STATES[run.state]} {went} {duration_words(event.duration_s)}"
     lines = style.wrap(f"{what} {run.id} {ended}: {text}.", then="    ")
     lines = list(map(_state_paint(run.state, style), lines))
-    if run.state is not RunState.SUCCEEDED and run.command != "rollback":
+    if run.state is not RunState.SUCCEEDED and run.command in ("build", "apply"):
         text = f"`orchestrate {run.command}` goes on from here: what is published stays."
         lines += map(style.note, style.wrap(text))
     return lines

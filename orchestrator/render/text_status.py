@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from orchestrator.model.plan import Cause, Verdict
 from orchestrator.model.status import Explanation, ImageStatus
 from orchestrator.render.cells import cell_width
+from orchestrator.render.fold import MOST_LINES, common
 from orchestrator.render.style import Style
 from orchestrator.render.table import Cell, Paint, Row, table
 from orchestrator.render.words import (
@@ -27,6 +29,8 @@ _HEAD = ("IMAGE", "VERSION", "CURRENT", "AGE")
 def state_of(status: ImageStatus) -> str:
     """Return one word or two for how an image stands; what ``status`` counts at its end."""
     decision = status.decision
+    if any(reason.cause is Cause.RETIRED for reason in decision.reasons):
+        return "retired"
     if is_held(decision):
         return "held back"
     if decision.verdict is Verdict.KEEP:
@@ -36,27 +40,79 @@ def state_of(status: ImageStatus) -> str:
     return "behind" if status.current else "never published"
 
 
-def status_text(statuses: tuple[ImageStatus, ...], style: Style) -> str:
+def status_text(statuses: tuple[ImageStatus, ...], style: Style, *, every: bool = False) -> str:
     """Return a table of images, what is current of each, and how far behind it is.
+
+    Where there would be too many rows, images that are up to date are only counted, and if these
+    are not enough, images that are behind for the same reason share a row.
 
     Args:
         statuses: parents before children.
         style: how it may look.
+        every: a row for every image.
     """
     if not statuses:
         return "No images.\n"
-    lines = table((*_HEAD, "STATE"), _rows(statuses, style), style, right=frozenset({3}))
+    groups = _single(statuses) if every else _grouped(statuses)
+    shown = sum(map(len, groups))
+    lines = table((*_HEAD, "STATE"), _rows(groups, style), style, right=frozenset({3}))
+    if not groups:
+        lines = []
     counts = Counter(map(state_of, statuses))
     said = ", ".join(f"{number} {state}" for state, number in counts.most_common())
-    lines += ["", *map(style.bold, style.wrap(f"{counted(len(statuses), 'image')}: {said}."))]
+    lines += [""] * bool(lines)
+    lines += map(style.bold, style.wrap(f"{counted(len(statuses), 'image')}: {said}."))
+    if len(groups) < len(statuses):
+        without = " but those that are up to date" if shown < len(statuses) else ""
+        text = f"Shown in groups{without}; `orchestrate status --all` lists every image."
+        if len(groups) == shown:
+            text = "Those that are up to date are listed by `orchestrate status --all`."
+        lines += map(style.dim, style.wrap(text))
     if set(counts) - {"up to date"}:
         text = "`orchestrate why IMAGE` explains, `orchestrate plan` shows what a run would do."
         lines += map(style.note, style.wrap(text))
     return "\n".join(lines) + "\n"
 
 
-def _rows(statuses: tuple[ImageStatus, ...], style: Style) -> list[Row]:
-    facts = [_facts_cells(status, style) for status in statuses]
+Group = tuple[ImageStatus, ...]
+
+
+def _grouped(statuses: Group) -> list[Group]:
+    """Return the rows: each image, or those that share one where there are too many."""
+    if len(statuses) <= MOST_LINES:
+        return _single(statuses)
+    behind = tuple(status for status in statuses if state_of(status) != "up to date")
+    if len(behind) <= MOST_LINES:
+        return _single(behind)
+    found: list[Group] = []
+    for by_parent in (True, False):
+        alike: dict[object, list[ImageStatus]] = {}
+        for status in behind:
+            alike.setdefault(_like(status, by_parent=by_parent), []).append(status)
+        found = [tuple(group) for group in alike.values()]
+        if len(found) <= MOST_LINES:
+            break
+    return found
+
+
+def _single(statuses: Group) -> list[Group]:
+    return [(status,) for status in statuses]
+
+
+def _like(status: ImageStatus, *, by_parent: bool) -> object:
+    """Return why an image is behind, without what differs from image to image."""
+    causes = frozenset(
+        (r.cause, r.subject if by_parent and r.cause is Cause.PARENT_PENDING else "")
+        for r in status.decision.reasons
+    )
+    return state_of(status), status.depth, causes
+
+
+def _rows(groups: list[Group], style: Style) -> list[Row]:
+    if not groups:
+        return []
+    statuses = [_one(group) for group in groups]
+    facts = [_facts_cells(group, style) for group in groups]
     widest = [max(map(cell_width, texts)) for texts in zip(*_texts(facts), strict=True)]
     room = style.columns - sum(map(max, widest, map(len, _HEAD))) - 2 * len(widest)
     rows = []
@@ -80,9 +136,22 @@ def _texts(rows: list[tuple[Cell, ...]]) -> list[list[str]]:
     return [[cell.text for cell in cells] for cells in rows]
 
 
-def _facts_cells(status: ImageStatus, style: Style) -> tuple[Cell, ...]:
+def _one(group: Group) -> ImageStatus:
+    """Return the first image, with the reasons that hold for all."""
+    decision = common([status.decision for status in group])
+    return replace(group[0], decision=decision)
+
+
+def _facts_cells(group: Group, style: Style) -> tuple[Cell, ...]:
+    status = group[0]
+    name = Cell(text=" " * _indent(status) + style.clean(status.image), paint=style.bold)
+    if len(group) > 1:
+        more = f" … and {len(group) - 1} more"
+        room = max(style.columns * 2 // 5 - len(more), 16)
+        name = replace(name, text=style.cut(name.text, room) + style.clean(more))
+        return (name, *(Cell(text="") for _ in _HEAD[1:]))
     return (
-        Cell(text=" " * _indent(status) + style.clean(status.image), paint=style.bold),
+        name,
         Cell(text=style.clean(status.publication.version) if status.publication else ""),
         Cell(text=style.clean(status.immutable or short(status.current))),
         Cell(text=age_words(status.age_s) if status.age_s is not None else "", paint=style.dim),
@@ -115,8 +184,9 @@ def why_text(explanation: Explanation, style: Style) -> str:
     lines = [paint(line) for line in style.wrap(sentence)]
     for reason in reasons_words(status.decision.reasons):
         lines += style.wrap(reason, first="  ", then="    ")
-    lines += ["", *_facts(explanation, style), ""]
-    lines += _parts(explanation, style)
+    lines += ["", *_facts(explanation, style)]
+    if explanation.parts:
+        lines += ["", *_parts(explanation, style)]
     if explanation.parents:
         lines += ["", *_parents(explanation, style)]
     return "\n".join(lines) + "\n"
@@ -126,6 +196,8 @@ def _verdict(status: ImageStatus, style: Style) -> tuple[str, Paint]:
     image, decision = status.image, status.decision
     if is_held(decision):
         return f"{image} is held back: it is not as the files say, and a run leaves it.", style.bad
+    if any(reason.cause is Cause.RETIRED for reason in decision.reasons):
+        return f"{image} is retired: nothing builds it any more.", style.dim
     if decision.verdict is Verdict.KEEP:
         return f"{image} is up to date: a run leaves it as it is.", style.good
     if decision.verdict is Verdict.RETAG:
@@ -148,8 +220,9 @@ def _facts(explanation: Explanation, style: Style) -> list[str]:
     if status.candidate:
         facts["candidate"] = short(status.candidate)
     awaited = listed(_awaited(explanation))
-    facts["key"] = short(explanation.key) if explanation.key else "not known before its parents"
-    if explanation.key and awaited:
+    if explanation.parts:
+        facts["key"] = short(explanation.key) or "not known before its parents"
+    if explanation.parts and explanation.key and awaited:
         facts["key"] += f", if {awaited} does not change"
     return [line for name, text in facts.items() for line in _fact(name, text, style)]
 

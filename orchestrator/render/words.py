@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from orchestrator.model.fingerprint import short_key
+from orchestrator.model.graph import NodeState
 from orchestrator.model.names import short_digest
-from orchestrator.model.plan import Cause, Decision, Plan, Reason, Verdict
+from orchestrator.model.plan import ADVISORY, Cause, Decision, Plan, Reason, Verdict
 from orchestrator.model.run import MoveState, Outcome, RunState
 from orchestrator.render.style import terminal_text
 
 #: A log's or a value's longest part that is worth reading in a sentence, in characters.
 _LONGEST_VALUE = 80
+_LEFT_OUT = frozenset((Cause.NOT_SELECTED, Cause.RETIRED))
 
 
 def short(value: str) -> str:
@@ -35,7 +37,17 @@ def _change(reason: Reason) -> str:
 
 
 def _moved(kind: str) -> Callable[[Reason], str]:
-    return lambda reason: f"{kind} {terminal_text(reason.subject)} moved {_change(reason)}".rstrip()
+    return lambda reason: f"{_the(kind, reason)} moved {_change(reason)}".rstrip()
+
+
+_ARTICLES = {"parent": "a", "tag": "a", "upstream": "an"}
+
+
+def _the(kind: str, reason: Reason) -> str:
+    """Return ``parent python``; without a subject, where several differ, ``a parent``."""
+    return (
+        f"{kind} {terminal_text(reason.subject)}" if reason.subject else f"{_ARTICLES[kind]} {kind}"
+    )
 
 
 def _changed(part: str) -> Callable[[Reason], str]:
@@ -53,7 +65,7 @@ def _dockerfile(reason: Reason) -> str:
 
 
 def _version(reason: Reason) -> str:
-    return f"version {_change(reason)}".rstrip()
+    return f"version {_change(reason) or 'changed'}"
 
 
 def _epoch(reason: Reason) -> str:
@@ -75,17 +87,27 @@ def _key_tag_missing(reason: Reason) -> str:
 
 def _parent_added(reason: Reason) -> str:
     at = f" at {short(reason.now)}" if reason.now else ""
-    return f"parent {terminal_text(reason.subject)} is new{at}"
+    return f"{_the('parent', reason)} is new{at}"
 
 
 def _parent_removed(reason: Reason) -> str:
     was = f" (was {short(reason.was)})" if reason.was else ""
-    return f"parent {terminal_text(reason.subject)} is no longer used{was}"
+    return f"{_the('parent', reason)} is no longer used{was}"
 
 
 def _tag_missing(reason: Reason) -> str:
     on = f" on {short(reason.now)}" if reason.now else ""
-    return f"tag {terminal_text(reason.subject)} is missing{on}"
+    return f"{_the('tag', reason)} is missing{on}"
+
+
+def _tag_elsewhere(reason: Reason) -> str:
+    if not reason.subject:
+        return "tags are elsewhere"
+    return f"tag {terminal_text(reason.subject)}: {_change(reason)}"
+
+
+def _pending(reason: Reason) -> str:
+    return f"waits for {terminal_text(reason.subject) or 'what it stands on'}"
 
 
 def _rejected(reason: Reason) -> str:
@@ -95,7 +117,46 @@ def _rejected(reason: Reason) -> str:
 
 
 def _dirty(reason: Reason) -> str:
+    if reason.subject:
+        parent = terminal_text(reason.subject)
+        return (
+            f"waits for {parent}, which is not promoted from a dirty tree: commit, or --allow-dirty"
+        )
     return f"{short(reason.now)} is not promoted from a dirty tree: commit, or --allow-dirty"
+
+
+def _copy_behind(reason: Reason) -> str:
+    if reason.subject and not reason.was:
+        return f"its copy {terminal_text(reason.subject)} lacks {short(reason.now)}".rstrip()
+    return f"its copy {terminal_text(reason.subject)} is behind: {_change(reason)}".rstrip(": ")
+
+
+def _copy_unknown(reason: Reason) -> str:
+    return f"its copy {terminal_text(reason.subject)} could not be looked at"
+
+
+def _renamed(reason: Reason) -> str:
+    was = terminal_text(reason.was or reason.subject)
+    return f"renamed, was {was}" if was else "renamed"
+
+
+def _taken_back(reason: Reason) -> str:
+    return f"lost; its copy {terminal_text(reason.subject)} still has it"
+
+
+def _retired(reason: Reason) -> str:
+    return f"retired; use {terminal_text(reason.now)}" if reason.now else "retired"
+
+
+def _parent_ended(reason: Reason) -> str:
+    if not reason.was:
+        return f"not built: {_the('parent', reason)} is retired, and nothing of it is published"
+    return f"not built: {_the('parent', reason)} ended on {short(reason.was)}"
+
+
+def _parent_unusable(reason: Reason) -> str:
+    lacks = f"lacks {terminal_text(reason.now)}" if reason.now else "is not a build of ours"
+    return f"not built: {_the('parent', reason)}, published as {short(reason.was)}, {lacks}"
 
 
 #: Cause → its words. Every constant of :class:`Cause` is here: a test says so.
@@ -119,11 +180,19 @@ WORDS: Mapping[Cause, Callable[[Reason], str]] = {
     Cause.PARENT_ADDED: _parent_added,
     Cause.PARENT_REMOVED: _parent_removed,
     Cause.UPSTREAM_MOVED: _moved("upstream"),
-    Cause.PARENT_PENDING: lambda reason: f"waits for {terminal_text(reason.subject)}",
+    Cause.PARENT_PENDING: _pending,
     Cause.TAG_MISSING: _tag_missing,
-    Cause.TAG_ELSEWHERE: lambda reason: f"tag {terminal_text(reason.subject)}: {_change(reason)}",
+    Cause.TAG_ELSEWHERE: _tag_elsewhere,
     Cause.REJECTED: _rejected,
     Cause.DIRTY: _dirty,
+    Cause.COPY_BEHIND: _copy_behind,
+    Cause.COPY_UNKNOWN: _copy_unknown,
+    Cause.RENAMED: _renamed,
+    Cause.TAKEN_BACK: _taken_back,
+    Cause.RETIRED: _retired,
+    Cause.PARENT_ENDED: _parent_ended,
+    Cause.PARENT_UNUSABLE: _parent_unusable,
+    Cause.NOT_SELECTED: lambda reason: "not selected",
 }
 
 
@@ -164,7 +233,14 @@ _TOGETHER: Mapping[Cause, Callable[[str], str]] = {
 
 def is_held(decision: Decision) -> bool:
     """Say whether an image is kept though something differs: rolled back, or a dirty tree."""
-    return decision.verdict is Verdict.KEEP and bool(decision.reasons)
+    held = any(reason.cause not in ADVISORY for reason in decision.reasons)
+    return held and decision.verdict is Verdict.KEEP
+
+
+def is_left_out(decision: Decision) -> bool:
+    """Say whether an image was not asked for, or is retired: a plan counts it and no more."""
+    causes = {reason.cause for reason in decision.reasons}
+    return decision.verdict is Verdict.KEEP and not causes.isdisjoint(_LEFT_OUT)
 
 
 def holds_tags(plan: Plan) -> bool:
@@ -182,12 +258,32 @@ VERDICTS: Mapping[Verdict, str] = {
 }
 
 
+#: Sign of a decision in a plan → its word.
+SIGNS: Mapping[str, str] = {
+    "+": "new",
+    "~": "rebuilt",
+    "?": "waits",
+    ">": "tags only",
+    "!": "held back",
+    "=": "kept",
+    "-": "left out",
+}
+
+
 def plan_words(plan: Plan) -> str:
     """Return ``3 to build, 2 waiting, 4 kept``: what occurs, in this order."""
     counts = plan.summary()
-    return ", ".join(
-        f"{counts[verdict]} {word}" for verdict, word in VERDICTS.items() if counts[verdict]
-    )
+    counts[Verdict.KEEP] -= sum(map(is_left_out, plan.decisions))
+    said = [f"{counts[verdict]} {word}" for verdict, word in VERDICTS.items() if counts[verdict]]
+    return ", ".join(said + left_out_words(plan))
+
+
+def left_out_words(plan: Plan) -> list[str]:
+    """Return ``12 left out`` and ``2 retired``, as far as a plan has such images."""
+    left_out = [decision for decision in plan.decisions if is_left_out(decision)]
+    retired = sum(any(r.cause is Cause.RETIRED for r in d.reasons) for d in left_out)
+    words = {"left out": len(left_out) - retired, "retired": retired}
+    return [f"{number} {word}" for word, number in words.items() if number]
 
 
 #: Outcome → one or two words.
@@ -217,6 +313,19 @@ RUN_STATES: Mapping[RunState, str] = {
     RunState.SUCCEEDED: "succeeded",
     RunState.FAILED: "failed",
     RunState.INTERRUPTED: "interrupted",
+}
+
+
+#: State of an image in a graph → its words; none where nobody looked.
+NODE_STATES: Mapping[NodeState, str] = {
+    NodeState.UNKNOWN: "",
+    NodeState.UP_TO_DATE: "up to date",
+    NodeState.BUILD: "would build",
+    NodeState.AWAIT: "waits",
+    NodeState.RETAG: "tags only",
+    NodeState.HELD: "held back",
+    NodeState.FAILED: "failed last",
+    NodeState.RETIRED: "retired",
 }
 
 

@@ -10,7 +10,10 @@ import pytest
 from tests.cli.stage import Stage
 
 #: What a developer's or a pipeline's environment may say, and no test is to hear.
-_HEARD = ("NO_COLOR", "FORCE_COLOR", "CI", "TERM", "XDG_STATE_HOME", "XDG_CACHE_HOME")
+_HEARD = (
+    "NO_COLOR", "FORCE_COLOR", "CI", "TERM", "XDG_STATE_HOME", "XDG_CACHE_HOME", "GITHUB_ACTIONS",
+    "GITHUB_WORKSPACE", "GITLAB_CI", "CI_PROJECT_DIR",
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,8 @@ from typing import Any
 
 from orchestrator.cli import main
 from orchestrator.cli.workplace import Outside, Places
-from orchestrator.doors.protocols import Files, History
+from orchestrator.doors.memory.logs import MemoryLogs
+from orchestrator.doors.protocols import Files, History, Logs
 from orchestrator.flow import Doors
 from orchestrator.model.hierarchy import Hierarchy
 from tests.world import World
@@ -76,7 +77,15 @@ class Stage:
             self.opened.append(places)
             yield self.world.history
 
-        return Outside(doors=doors, history=history)
+        return Outside(doors=doors, history=history, logs=self._logs)
+
+    def _logs(self, places: Places) -> Logs:
+        """The logs that the twin of the builder wrote, of every run so far."""
+        twin = MemoryLogs()
+        for path, text in self.world.builder.logs.items():
+            run, _, name = path.removeprefix(f"{places.logs}/").partition("/")
+            twin.texts[run, name.removesuffix(".log")] = text.encode()
+        return twin
 
     def run(self, *argv: str, inside: bool = True) -> Ran:
         """Run a command line.

@@ -24,6 +24,28 @@ def test_a_build_shows_the_plan_then_lines_then_what_it_came_to(stage: Stage) ->
     assert "orchestrate build" not in ran.err
 
 
+def test_a_build_that_cannot_see_the_copies_is_not_well(stage: Stage) -> None:
+    """Nothing else is to do, so no run starts; but nobody knows that all is right: exit 5."""
+    two = "[localhost:5000/gold, copy.example:5000/gold]"
+    stage.world.head = stage.world.head.replace("localhost:5000/gold\n", f"{two}\n", 1)
+    stage.world.write()
+    stage.write()
+    assert stage.run("build").code == 0
+
+    def away(call: RegistryCall) -> None:
+        if call.repository.registry == "copy.example:5000":
+            raise RegistryUnavailable("copy.example:5000 does not answer")
+
+    stage.world.registry.fault = away
+    ran = stage.run("build")
+    assert ran.code == 5
+    assert "nobody knows whether the copies at copy.example:5000 are right" in ran.err
+    assert "its copy copy.example:5000/gold/base could not be looked at" in ran.out
+    assert stage.run("build", "-q").code == 5
+    assert stage.run("plan").code == 0
+    assert len(stage.world.history.runs()) == 1
+
+
 def test_history_knows_who_why_and_what_started_it(stage: Stage) -> None:
     """A run carries who, trigger and because."""
     stage.run("build", "--because", "first light", "--trigger", "schedule")

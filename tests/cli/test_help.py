@@ -54,6 +54,7 @@ def test_every_command_takes_the_options_of_all(name: str) -> None:
 def test_the_commands_are_those_of_the_issue() -> None:
     """None is missing, none is there in secret."""
     words = "plan build apply check schema why status history show rollback version"
+    words += " graph log init completion config doctor adopt digests"
     assert set(COMMANDS) == set(words.split())
 
 

@@ -177,7 +177,7 @@ def test_why_command_of_an_image_whose_parent_is_not_there(stage: Stage) -> None
     assert "never published" in ran.err
 
 
-@pytest.mark.parametrize("argv", [[], ["hierarchy"], ["plan"]])
+@pytest.mark.parametrize("argv", [[], ["hierarchy"], ["include"], ["plan"]])
 def test_schemas_are_json_schemas(stage: Stage, argv: list[str]) -> None:
     """They ship with the package and need no hierarchy."""
     ran = stage.run("schema", *argv, inside=False)
@@ -201,3 +201,14 @@ def test_verbose_version_never_fails_without_docker(
     ran = stage.run("version", "-v", inside=False)
     assert ran.code == 0
     assert "docker not installed\nengine not installed\nbuildx not installed\n" in ran.out
+
+
+@pytest.mark.parametrize("argv", [["check"], ["plan"]])
+def test_an_end_of_support_is_compared_with_today(stage: Stage, argv: list[str]) -> None:
+    """The machine's clock says which day it is."""
+    stage.world.extra["hello"] = ", eol: 2001-01-01"
+    stage.world.write()
+    stage.write()
+    ran = stage.run(*argv)
+    assert ran.code == 0
+    assert "support on 2001-01-01" in " ".join(ran.err.split())

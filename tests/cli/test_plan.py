@@ -30,7 +30,7 @@ def test_a_plan_as_json_is_one_object_with_a_format(stage: Stage) -> None:
 
 def test_a_plan_as_markdown(stage: Stage) -> None:
     """`-o markdown` is for a pull request's comment."""
-    assert stage.run("plan", "-o", "markdown").out.startswith("<!-- orchestrate plan -->")
+    assert stage.run("plan", "-o", "markdown").out.startswith("<!-- orchestrate plan: gold -->")
 
 
 def test_an_option_counts_before_the_command_too(stage: Stage) -> None:
@@ -89,7 +89,7 @@ def test_out_replaces_a_file_as_a_whole_and_leaves_nothing_else(
     """An old plan is replaced, through a symlink too, and no temporary file stays behind."""
     kept = tmp_path / "kept"
     kept.mkdir()
-    (kept / "plan.json").write_text("old")
+    (kept / "plan.json").write_text('{"format": 0, "kind": "plan"}')
     (kept / "link.json").symlink_to("plan.json")
     stage.run("plan", "--out", str(kept / "link.json"))
     assert sorted(path.name for path in kept.iterdir()) == ["link.json", "plan.json"]

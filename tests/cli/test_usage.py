@@ -13,9 +13,9 @@ BAD = {
     "plan --forse base": ("no such option '--forse'", "did you mean --force?"),
     "plan --quite": ("no such option '--quite'", "did you mean --quiet?"),
     "--regstry x plan": ("no such option '--regstry'", "did you mean --registry?"),
-    "plan extra": (
+    "version extra": (
         "got unexpected extra argument (extra)",
-        "try `orchestrate plan --help`",
+        "try `orchestrate version --help`",
     ),
     "plan -o jsn": (
         "--output: 'jsn' is not one of 'text', 'json', 'markdown'",
@@ -34,7 +34,10 @@ BAD = {
         "try `orchestrate schema --help`",
     ),
     "schema plam": (
-        "[hierarchy|plan]: 'plam' is not one of 'hierarchy', 'plan'",
+        (
+            "[hierarchy|include|plan|events|graph]: 'plam' is not one of 'hierarchy', 'include', "
+            "'plan', 'events', 'graph'"
+        ),
         "did you mean plan?",
     ),
     "--color alwasy check": (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from orchestrator.decide import decide, floating_tags, immutable_tag, wanted
+from orchestrator.decide import decide, floating_tags, immutable_tag
 from orchestrator.explain import explanation, statuses
 from orchestrator.model.fingerprint import effective_digest, sha256
 from orchestrator.model.hierarchy import (
@@ -28,6 +28,7 @@ from orchestrator.model.source import Revision, Source
 from orchestrator.model.status import Explanation, ImageStatus
 from orchestrator.model.time import seconds_of
 from orchestrator.plan import make_plan
+from orchestrator.want import wanted
 
 NOW_S = seconds_of("2026-11-22T05:46:31Z")
 COMMIT = "4f1c2ab90d11" + "e" * 28
@@ -51,7 +52,7 @@ def digest_of(of: str) -> str:
     return sha256(of.encode())
 
 
-def _hierarchy(shape: Mapping[str, tuple[str, str, tuple[str, ...]]]) -> Hierarchy:
+def hierarchy_of(shape: Mapping[str, tuple[str, str, tuple[str, ...]]]) -> Hierarchy:
     images = {
         image: Image(
             id=image,
@@ -91,7 +92,7 @@ def _hierarchy(shape: Mapping[str, tuple[str, str, tuple[str, ...]]]) -> Hierarc
 class World:
     """A hierarchy and what is published of it; change it, then ask for a plan."""
 
-    hierarchy: Hierarchy = field(default_factory=lambda: _hierarchy(SAMPLE))
+    hierarchy: Hierarchy = field(default_factory=lambda: hierarchy_of(SAMPLE))
     contexts: dict[str, str] = field(default_factory=dict)
     debian: str = "first"
     published: dict[str, Publication] = field(default_factory=dict)
@@ -235,7 +236,7 @@ def _wide() -> World:
         names[image]: (version, tier, tuple(names.get(parent, parent) for parent in parents))
         for image, (version, tier, parents) in SAMPLE.items()
     }
-    return World(hierarchy=_hierarchy(shape))
+    return World(hierarchy=hierarchy_of(shape))
 
 
 def _elsewhere() -> World:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from orchestrator.errors import InvalidInput
+from orchestrator.model.run import FailureCause, MoveState, Outcome, RunState
 from orchestrator.render.json import (
     error_json,
-    event_json,
     finished_json,
     history_json,
     problems_json,
@@ -17,6 +20,7 @@ from orchestrator.render.json import (
     status_json,
     why_json,
 )
+from orchestrator.render.json_events import TYPES, event_json
 from tests.render.conftest import Golden
 from tests.render.runs import FINISHED, PROBLEMS, RUN
 from tests.render.sample import WORLDS
@@ -45,9 +49,12 @@ def test_runs(golden: Golden) -> None:
 
 def test_events(golden: Golden) -> None:
     """One object per event, on one line each, under names that never change."""
-    lines = [json.dumps(event_json(event)) for event in events()]
+    lines = [
+        json.dumps(event_json(event, run=RUN.id, seq=n, at="2026-11-22T05:47:00Z"))
+        for n, event in enumerate(events(), 1)
+    ]
     golden("events.json", "\n".join(lines) + "\n")
-    assert {json.loads(line)["event"] for line in lines} == {
+    assert {json.loads(line)["type"] for line in lines} == {
         "run.started",
         "step.started",
         "step.progress",
@@ -87,7 +94,28 @@ def test_every_object_has_a_format() -> None:
         finished_json(event),
         problems_json(()),
         error_json(ERRORS["registry"]),
-        *map(event_json, events()),
+        event_json(event, run="", seq=1, at=""),
     ]
     assert {value["format"] for value in shown} == {1}
-    assert all(("kind" in value) != ("event" in value) for value in shown)
+    assert all("kind" in value for value in shown)
+
+
+def test_events_keep_to_their_schema() -> None:
+    """`orchestrate schema events` describes every line, and refuses what is none."""
+    schema = json.loads(files("orchestrator").joinpath("schema", "events.json").read_text())
+    validator = Draft202012Validator(schema)
+    for event in events():
+        said = event_json(event, run=RUN.id, seq=1, at=RUN.started_at)
+        validator.validate(said)
+        assert not validator.is_valid({**said, "data": {}})
+    assert set(schema["properties"]["type"]["enum"]) == set(TYPES.values())
+    outcomes = schema["$defs"]["result"]["properties"]["outcome"]["enum"]
+    causes = schema["$defs"]["failure"]["properties"]["cause"]["enum"]
+    assert (outcomes, causes) == ([*map(str, Outcome)], [*map(str, FailureCause)])
+
+
+def test_the_page_on_events_names_every_word() -> None:
+    """Whoever reads a stream finds all that can stand in it."""
+    page = (Path(__file__).parents[2] / "docs/reference/events.md").read_text()
+    for word in (*TYPES.values(), *Outcome, *FailureCause, *RunState, *MoveState):
+        assert f"`{word}`" in page

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from orchestrator.model.plan import Cause, Decision, Reason, Verdict
-from orchestrator.render.markdown import MARKER, escaped, plan_markdown
+from orchestrator.render.markdown import escaped, marker, plan_markdown
 from orchestrator.render.style import terminal_text
 from tests.render.conftest import Golden
 from tests.render.sample import WORLDS
@@ -104,7 +104,8 @@ def test_a_hostile_plan_stays_a_table_and_a_graph() -> None:
     allowed = {"<br>", "<code>", "</code>", "<sub>", "</sub>"}
     assert {t.content for t in tokens if t.type == "html_inline"} <= allowed
     blocks = [t.content.strip() for t in tokens if t.type == "html_block"]
-    assert all(b.startswith((MARKER, "<details><summary>", "</details>", "<sub>")) for b in blocks)
+    allowed_blocks = (marker(HOSTILE[0]), "<details><summary>", "</details>", "<sub>")
+    assert all(b.startswith(allowed_blocks) for b in blocks)
 
 
 def test_a_graph_has_only_what_mermaid_reads() -> None:

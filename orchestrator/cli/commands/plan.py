@@ -9,14 +9,18 @@ import click
 from orchestrator.cli.command import command
 from orchestrator.cli.planning import make_plan, parents_of, wish_options
 from orchestrator.cli.saved_plan import save_plan
+from orchestrator.cli.selecting import ABOUT_SELECTORS, quoted, selection_options
 from orchestrator.cli.session import Session
 from orchestrator.cli.streams import write_out
+from orchestrator.cli.what_if import require_alone, what_if
+from orchestrator.cli.whole_file import require_replaceable
 from orchestrator.cli.workplace import workplace
 
 if TYPE_CHECKING:
     from orchestrator.model.hierarchy import Hierarchy
     from orchestrator.model.plan import Plan
     from orchestrator.render.style import Style
+    from orchestrator.select import Selection
 
 #: Exit code of --detailed-exitcode where there is something to do.
 SOMETHING_TO_DO = 10
@@ -25,15 +29,21 @@ SOMETHING_TO_DO = 10
 @command(
     "plan",
     forms=("text", "json", "markdown"),
-    about="""Show what a run would do to every image, and every reason for it.
+    about=f"""Show what a run would do to images, and every reason for it.
 
     Reads the files, the registry and the upstreams; writes nothing but FILE.
+
+    {ABOUT_SELECTORS}
     """,
     examples=(
         ("orchestrate plan", "what would be built now, and why"),
+        ("orchestrate plan python+ --exclude docs", "python and what stands on it, but not docs"),
+        ("orchestrate plan --since origin/main", "what a pull request changes"),
         ("orchestrate plan --out plan.json", "keep it, for `orchestrate apply plan.json`"),
         ("orchestrate plan -o markdown", "for a comment on a pull request"),
         ("orchestrate plan --detailed-exitcode -q", "exit 10 when there is something to do"),
+        ("orchestrate plan --what-if base", "how far a change of base would reach, and how long"),
+        ("orchestrate plan --what-if debian:12", "or of an upstream"),
         ("orchestrate plan --force python --force nginx", "as if these two had changed"),
     ),
 )
@@ -41,42 +51,77 @@ SOMETHING_TO_DO = 10
 @click.option(
     "--detailed-exitcode", is_flag=True, help="Exit 10 when there is something to do, 0 when not."
 )
+@click.option(
+    "--what-if",
+    "asked",
+    metavar="IMAGE|UPSTREAM[,…]",
+    help="Plan nothing: estimate what a change of these would rebuild; an upstream is named as "
+    "Dockerfiles do. Asks no registry.",
+)
+@click.option("--all", "every", is_flag=True, help="List every image, however many there are.")
 @wish_options
+@selection_options
 def plan(
     session: Session,
+    selection: Selection,
     out: str | None,
     detailed_exitcode: bool,
     force: tuple[str, ...],
     allow_dirty: bool,
+    asked: str | None,
+    every: bool,
 ) -> int:
-    """Plan, show, save."""
+    """Plan, show, save; or estimate."""
+    if asked is not None:
+        require_alone(
+            {
+                "--out": out is not None,
+                "--detailed-exitcode": detailed_exitcode,
+                "--force": bool(force),
+                "--allow-dirty": allow_dirty,
+                "a selector, --exclude or --since": bool(selection.terms),
+            }
+        )
+        return what_if(session, asked, every=every)
+    if out is not None:
+        require_replaceable("--out", session.settings.path(out), out)
     with workplace(session) as place:
-        made = make_plan(session, place, force, allow_dirty=allow_dirty)
+        made = make_plan(session, place, force, selection, allow_dirty=allow_dirty)
     if out is not None:
         save_plan(made, session.settings.path(out))
-    wishes = [f"--force {image}" for image in force] + ["--allow-dirty"] * allow_dirty
-    code = _show(session, made, place.hierarchy, None if out else wishes)
+    wishes = [quoted(term) for term in made.selection]
+    wishes += [f"--force {image}" for image in force] + ["--allow-dirty"] * allow_dirty
+    code = _show(session, made, place.hierarchy, None if out else wishes, every=every)
     if out is not None:
         session.say(f"saved to {out}; `orchestrate apply {out}` carries it out")
     return code or (SOMETHING_TO_DO if detailed_exitcode and made.steps else 0)
 
 
-def _show(session: Session, made: Plan, hierarchy: Hierarchy, wishes: list[str] | None) -> int:
+def _show(
+    session: Session,
+    made: Plan,
+    hierarchy: Hierarchy,
+    wishes: list[str] | None,
+    *,
+    every: bool,
+) -> int:
     """Write the plan.
 
     Args:
         session: says in which form.
         made: the plan.
         hierarchy: what it is for.
-        wishes: the options that a build needs to do the same; None: how to go on is said
-            elsewhere.
+        wishes: the selectors and options that a build needs to do the same; None: how to go on
+            is said elsewhere.
+        every: list every image.
     """
     from orchestrator.plan import plan_json
 
     if session.settings.output == "markdown":
         from orchestrator.render.markdown import plan_markdown
 
-        return write_out(plan_markdown(made, parents_of(hierarchy)))
+        tiers = {image.id: image.tier or "" for image in hierarchy.images.values()}
+        return write_out(plan_markdown(made, parents_of(hierarchy), tiers))
     if session.settings.quiet and not session.json:
         return 0
     from orchestrator.render.text import plan_text
@@ -84,7 +129,14 @@ def _show(session: Session, made: Plan, hierarchy: Hierarchy, wishes: list[str] 
     def text(style: Style) -> str:
         verbose = session.settings.verbose
         usual = wishes == []
-        shown = plan_text(made, parents_of(hierarchy), style, verbose=verbose, next_steps=usual)
+        shown = plan_text(
+            made,
+            parents_of(hierarchy),
+            style,
+            verbose=verbose,
+            every=every,
+            next_steps=usual,
+        )
         if wishes and made.steps:
             # What `orchestrate build` alone would do is less.
             again = " ".join(wishes)
