@@ -1,0 +1,153 @@
+"""What the generated reference pages say beyond what is in the code."""
+
+from __future__ import annotations
+
+#: Title of a section of the hierarchy file's page → an example; a test reads them.
+EXAMPLES = {
+    "The file": """
+version: 1
+name: gold
+registry: registry.example/gold
+platforms: [linux/amd64, linux/arm64]
+images:
+  base: {context: images/base, version: "12"}
+""",
+    "tags": """
+tags:
+  immutable: "{version}-{date}-{key}"
+  floating: ["{version}", stable]
+""",
+    "secrets / NAME": """
+secrets:
+  pip-index: {env: PIP_INDEX_URL}
+  license: {file: secrets/license.txt}
+""",
+    "upstreams / NAME": """
+upstreams:
+  debian:bookworm-slim: {source: docker.io/library/debian:bookworm-slim}
+""",
+    "defaults": """
+defaults:
+  labels: {vendor: Example}
+""",
+    "tiers / NAME": """
+tiers:
+  application: {platforms: [linux/amd64]}
+""",
+    "images / NAME": """
+images:
+  python:
+    context: images/python
+    version: "3.11"
+    tier: runtime
+    args: {DEBUG: "0"}
+    labels: {team: platform}
+  app:
+    matrix: {python: ["3.11", "3.12"]}
+    context: images/app
+    repository: app
+    version: "1.0"
+    target: "py{python}"
+    tags: {floating: ["{version}-py{python}"]}
+""",
+    "options": """
+images:
+  base:
+    context: images/base
+    version: "12"
+    options: {network: none, ulimits: [nofile=1024:4096], shm_size: 128m}
+""",
+    "builders": """
+builders:
+  - {name: k8s, slots: 4}
+""",
+    "subscriptions": """
+subscriptions:
+  - team: payments
+    images: [base, "python-*"]
+    events: [image.published, image.failed]
+    webhook: {url: "https://ci.example/hooks/gold", secret: "env:PAYMENTS_HOOK_SECRET"}
+""",
+}
+
+#: Title of such a section → what this version does not do with it yet.
+NOT_YET = {
+    "upstreams / NAME": "A `soak` above 0, and `mirror: true`, are refused by this version.",
+    "images / NAME": "`packages` is for later: this version does not look for updates.",
+    "builders": "This version takes one builder and refuses several.",
+    "subscriptions": "This version checks and counts subscriptions, and sends no notices yet.",
+}
+
+#: `kind` of an answer in JSON → (commands, what it has).
+ANSWERS = {
+    "plan": ("plan", "every step with its verdict, reasons, key and tags; also what `--out` saves"),
+    "what-if": ("plan --what-if", "how far a change reaches, how long, who subscribed"),
+    "status": ("status", "per image: state, current digest, age, reasons; orphans"),
+    "why": ("why", "every part of the build key, as it was and as it is"),
+    "command": ("why --command", "the build's command line, as a list"),
+    "graph": ("graph", "nodes and edges"),
+    "doctor": ("doctor", "findings, each with code, level, hint, command and facts"),
+    "run": ("build, apply, rollback, show", "the run, results per image, moves of tags"),
+    "local-build": ("build --no-publish", "names and digests in this machine's engine"),
+    "adoption": ("adopt", "per image whether it was adopted, or why not"),
+    "digests": ("digests", "per repository every digest, its tags, and what protects it"),
+    "history": ("history", "runs, newest first"),
+    "config": ("config show", "every value, and with `--origin` where it is from"),
+    "init": ("init", "the file's text, and what was found and guessed"),
+    "version": ("version", "versions"),
+    "problems": ("check", "problems with code, file, line and column; of all commands that load"),
+    "error": ("every command", "a failure: code, exit code, what and hint"),
+    "event": ("build --events", "one line of the [event stream](events.md)"),
+}
+
+#: Tag → (what it says, whether it moves).
+OWN_TAGS = {
+    "tags.immutable": ("this build; what deployments name", "never"),
+    "tags.floating": ("what was promoted last", "at the end of a run, and by a rollback"),
+    "key-<build key>": (
+        "the digest that this key led to; it alone decides what is built already",
+        "never",
+    ),
+    "current-<image id>": (
+        "what was promoted last, where there are no floating tags",
+        "as floating tags",
+    ),
+    "rejected-<hex of a digest>": (
+        "that digest was rolled back, while this tag names it",
+        "when it is asked for again",
+    ),
+    "sha256-<hex of a digest>": (
+        "signatures and what else refers to a digest: cosign's scheme, and OCI's fallback",
+        "as others write it",
+    ),
+}
+
+#: Placeholder of a template → what it becomes.
+FILLED_IN = {
+    "version": "the image's `version`",
+    "date": "the day of the build, `YYYYMMDD`",
+    "key": "12 hex digits of the build key; an immutable template must have it",
+    "commit": "12 hex digits of the commit",
+    "run": "the id of the run",
+    "label.NAME": "the image's label of that name",
+}
+
+#: Annotation → its value.
+ANNOTATIONS = {
+    "org.opencontainers.image.created": "when it was built, RFC 3339, UTC",
+    "org.opencontainers.image.version": "the image's version",
+    "org.opencontainers.image.title": "the image's id",
+    "org.opencontainers.image.revision": "the commit, with `-dirty` where the tree had changes",
+    "org.opencontainers.image.source": "address of the git repository",
+    "org.opencontainers.image.base.name": "the parent in the final FROM",
+    "org.opencontainers.image.base.digest": "its index digest",
+    "io.gold-orchestrator.hierarchy": "name of the hierarchy that published it",
+    "io.gold-orchestrator.image": "the image's id",
+    "io.gold-orchestrator.key": "the build key that led to it first",
+    "io.gold-orchestrator.parts": "JSON: part of the key → its hash",
+    "io.gold-orchestrator.parents": "JSON: parent → `digest` built on, and `effective`, the hash "
+    "of its manifests for the platforms built",
+    "io.gold-orchestrator.epoch": "the refresh epoch; may be empty",
+    "io.gold-orchestrator.source-date-epoch": "`SOURCE_DATE_EPOCH` of the build, in seconds",
+    "io.gold-orchestrator.run": "id of the run that published it",
+}
