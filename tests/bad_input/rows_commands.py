@@ -1,0 +1,90 @@
+"""Command lines that are wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from orchestrator.doors.memory.files import Directory
+from tests.bad_input.row import Row, command
+
+
+def script(name: str, text: str) -> Row:
+    """Return a row about what only a process can meet."""
+    return Row(name=name, shell=text)
+
+
+ROWS = (
+    command("a command misspelt", "biuld"),
+    command("a command that does not exist", "frobnicate"),
+    command("no command but an option", "--verbose"),
+    command("two commands at once", "plan build"),
+    command("an option misspelt", "plan --forse base"),
+    command("an option of another command", "status --force base"),
+    command("an option before its command", "--force base plan"),
+    command("an option without its value", "build --because"),
+    command("a value for an option that has none", "plan --quiet=yes"),
+    command("an argument that is missing", "why"),
+    command("an argument too many", "version base"),
+    command("a form that does not exist", "plan -o jsn"),
+    command("a form of another command", "status -o markdown"),
+    command("no slots at all", "build --slots 0"),
+    command("more slots than anybody has", "build --slots 99999999999999999999"),
+    command("quiet and verbose", "check -q -v"),
+    command("an empty argument", ("plan", "")),
+    command("NUL in an argument", ("plan", "a\0b")),
+    command("an escape sequence in an argument", ("plan", "\x1b[31mbase")),
+    command("an argument that is no UTF-8", ("why", "caf\udce9")),
+    command("an argument of 65,536 bytes", ("why", "a" * 65_536)),
+    command("an image named like an option", "why --push"),
+    command("an image named like an option behind --", "why -- --push"),
+    command("a forced image named like an option", "plan --force --push"),
+    command("a reference named like an option", "plan --since --output=/tmp/x"),
+    command("an image misspelt", "plan bse"),
+    command("a forced image misspelt", "plan --force bse"),
+    command("a pattern like nothing", "plan 'x*'"),
+    command("a tier that nobody is in", "plan tier:bse"),
+    command("a label without a value", "plan label:team"),
+    command("a state that does not exist", "plan state:broken"),
+    command("a kind of selector that does not exist", "plan teir:base"),
+    command("levels that are no number", "plan base+two"),
+    command("levels of more digits than anybody counts", f"plan base+{'9' * 5000}"),
+    command("a plus and nothing", "plan +"),
+    command("a directory that is not there", "-C nowhere check"),
+    replace(command("a directory that is a file", "-C note check"), files={"note": b"hello\n"}),
+    command("a registry with a scheme", "--registry https://localhost:5000/gold plan"),
+    command("a registry with a password", "--registry me:hunter22@localhost:5000/gold plan"),
+    command("a colour that does not exist", "plan", ORCHESTRATE_COLOR="blue"),
+    command("a variable that is no number", "build", ORCHESTRATE_SLOTS="many"),
+    command("a file that a variable names and is not there", "check", ORCHESTRATE_FILE="gone.yaml"),
+    command("no publication, and a reason for it", "build --no-publish --because CVE"),
+    command("no publication, and its report", "build --no-publish --junit junit.xml"),
+    command("no publication for a platform that is none", "build --no-publish --platform amd65"),
+    command("one platform of a publication", "build --platform linux/amd64"),
+    command("a question and a plan", "plan --what-if base --out plan.json"),
+    command("events and an answer in one stream", "build --events - -o json"),
+    command("a log of an image that does not exist", "log bse --follow"),
+    command("a log of an image that was never built", "log base --follow"),
+    replace(command("a log of a run that is not there", "log base --run 2099"),
+            before=(("build",),)),
+    command("a run where there is none", "show 2099"),
+    replace(command("the beginning of two runs", "rollback 2023"),
+            before=(("build",), ("build", "--force", "base"))),
+    replace(command("an image whose tags a run did not move", "rollback 2023 bse"),
+            before=(("build",),)),
+    command("a shell that nobody completes for", "completion tcsh"),
+    command("a word that config does not know", "config shwo"),
+    command("an image that config does not know", "config show bse"),
+    command("a schema that does not exist", "schema plam"),
+    command("a directory to look through that is not there", "init nowhere"),
+    replace(command("a directory to look through without Dockerfiles", "init"),
+            files={"empty": Directory()}, bare=True),
+    script("closed standard output, and events for it", "$TWINS build --events - >&-"),
+    script("closed standard error", "$ORCHESTRATE frobnicate 2>&-"),
+    script("everything closed", "$ORCHESTRATE check -f gone.yaml <&- >&- 2>&-"),
+    script("a full disk behind standard output", "$TWINS plan >/dev/full"),
+    script("a state database that is a directory", "$ORCHESTRATE --state . history"),
+    script("a state database that is none",
+           "$ORCHESTRATE --state hierarchy.yaml history"),
+    script("a working directory that has gone",
+           "mkdir gone; cd gone; rmdir ../gone; $ORCHESTRATE check"),
+)  # fmt: skip
