@@ -141,7 +141,7 @@ def upstream_state(registry: Registry, upstream: Upstream) -> UpstreamState:
     if manifest is None:
         raise Unavailable(
             f"upstream {upstream.name}: {source} is not there",
-            hint="check `source:` under `upstreams:`; for the sample, run `scripts/upstream`",
+            hint="check `source:` under `upstreams:`",
         )
     return UpstreamState(
         name=upstream.name,

@@ -92,7 +92,10 @@ ANSWERS = {
     "adoption": ("adopt", "per image whether it was adopted, or why not"),
     "digests": ("digests", "per repository every digest, its tags, and what protects it"),
     "history": ("history", "runs, newest first"),
-    "config": ("config show", "every value, and with `--origin` where it is from"),
+    "config": (
+        "config show",
+        "every value with its type, and with `--origin` its source, file and line",
+    ),
     "init": ("init", "the file's text, and what was found and guessed"),
     "version": ("version", "versions"),
     "problems": ("check", "problems with code, file, line and column; of all commands that load"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import threading
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
+import orchestrator
 from orchestrator.doctor import mend_runs
 from orchestrator.doors.memory.health import MemoryEngine, MemoryRegistryHealth
 from orchestrator.errors import InvalidInput, Problem, StateUnavailable
@@ -151,9 +154,23 @@ def test_only_the_builder_in_use_is_an_error(ward: Ward) -> None:
 
 
 def test_a_registry_that_is_down(ward: Ward) -> None:
-    """Only that is said of it."""
+    """Only that is said of it, with a command that starts one wherever the user is."""
     ward.registries.down = frozenset({"localhost:5000"})
     assert ward.levels() == {"registry-reach": "error"}
+    command = ward.found(Code.REGISTRY_REACH).command
+    assert command == "docker run --detach --publish 5000:5000 registry:2"
+
+
+def test_no_message_sends_to_a_file_that_only_a_checkout_has() -> None:
+    """Who installed the package has no `scripts/` beside the hierarchy."""
+    sources = Path(orchestrator.__file__).parent.rglob("*.py")
+    texts = (
+        node.value
+        for source in sources
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+    assert [text for text in texts if "scripts/" in text] == []
 
 
 def test_credentials_that_are_refused(ward: Ward) -> None:

@@ -1,4 +1,4 @@
-"""Dockerfile text → instructions; and a hint for who misspelt one."""
+"""Dockerfile text → instructions, and what their flags say; a hint for who misspelt one."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ from functools import lru_cache
 from e2b_dockerfile_utils import parse_dockerfile_ast
 from e2b_dockerfile_utils.syntax import DockerfileAst
 
-#: Characters of a Dockerfile whose syntax tree is kept for the next image.
-_REMEMBERED = 64 << 10
-
 INSTRUCTIONS = (
     "FROM", "ARG", "RUN", "COPY", "ADD", "ENV", "WORKDIR", "USER", "ENTRYPOINT", "CMD", "EXPOSE",
     "LABEL", "VOLUME", "SHELL", "STOPSIGNAL", "HEALTHCHECK", "ONBUILD", "MAINTAINER",
 )  # fmt: skip
 
 
+@lru_cache(maxsize=1)
 def syntax_of(text: str) -> DockerfileAst:
     """Return a Dockerfile's syntax tree, for reading only: variants of an image share one.
 
@@ -24,11 +22,6 @@ def syntax_of(text: str) -> DockerfileAst:
         ValueError: it cannot be parsed for another reason.
         RecursionError: likewise.
     """
-    return _remembered(text) if len(text) <= _REMEMBERED else parse_dockerfile_ast(text)
-
-
-@lru_cache(maxsize=1)
-def _remembered(text: str) -> DockerfileAst:
     return parse_dockerfile_ast(text)
 
 
@@ -43,3 +36,14 @@ def way_out(what: str) -> str:
 
     near = difflib.get_close_matches(word[:40].upper(), INSTRUCTIONS, n=1, cutoff=0.6)
     return f"did you mean {near[0]}?" if near else f"instructions: {', '.join(INSTRUCTIONS)}"
+
+
+def mount_fields(value: str) -> dict[str, str]:
+    """Return what ``RUN --mount=`` says, key → value; keys in lower case."""
+    words = value.split(",")
+    if '"' in value:
+        import csv  # rare, and not worth loading for everybody
+
+        words = next(csv.reader([value]), [])
+    pairs = (word.partition("=") for word in words)
+    return {key.strip().lower(): text for key, _, text in pairs}

@@ -9,11 +9,12 @@ from typing import NamedTuple
 from e2b_dockerfile_utils import DockerfileInstruction, DockerfileSyntaxError, ShellLex
 from e2b_dockerfile_utils import parse_dockerfile_ast as parse_syntax
 
-from orchestrator.dockerfile.instructions import syntax_of, way_out
+from orchestrator.dockerfile.instructions import mount_fields, syntax_of, way_out
 from orchestrator.model.names import mended, parse_reference
 
 MAX_BYTES = 1 << 20
 MAX_STAGES = 1000
+MAX_LINES = 20_000
 _MAX_TRIGGERS = 100
 _MAX_VALUE = 1024
 _MAX_DIRECTIVE = 4096
@@ -195,14 +196,15 @@ class Stages:
             self.problem(line, "DOCKERFILE-SYNTAX", what, hint)
             return None
 
-    def is_reference(self, name: str, line: int, hint: str = "") -> bool:
-        """Say whether the text can name an image; if not, a problem was kept."""
+    def is_reference(self, name: str, line: int, hint: str = "", said: str = "") -> bool:
+        """Say whether the text can name an image; if not, a problem was kept, of what is said."""
         try:
             parse_reference(name)
         except ValueError as error:
             meant = mended(name)
             hint = hint or (f"did you mean {meant[:80]}?" if meant else "for example debian:12")
-            self.problem(line, "BAD-REFERENCE", f"{name[:80]!r} names no image: {error}", hint)
+            what = f"{said or repr(name[:80])} names no image: {error}"
+            self.problem(line, "BAD-REFERENCE", what, hint)
             return False
         return True
 
@@ -296,16 +298,19 @@ class Stages:
             hint = "this version needs one name for all platforms"
             self.problem(line, "NOT-YET", what, hint)
             return ""
-        unset = [name for name in self.variables.used if name not in self.variables.known]
-        hint = ""
-        if unset:
-            hint = f"give {unset[0]} a default before the first FROM, or a value under `args:`"
+        empty = next((n for n in self.variables.used if not self.variables.known.get(n)), "")
+        hint = said = ""
+        if empty:
+            hint = f"give {empty} a default before the first FROM, or a value under `args:`"
         if not base:
             self.problem(line, "EMPTY-FROM", f"{word[:80]!r} expands to nothing", hint)
             return ""
         if base.lower() in self.by_name:
             hint = f"FROM finds a stage by its name in lower case: {base.lower()}"
-        return base if base == "scratch" or self.is_reference(base, line, hint) else ""
+        if "$" in word:
+            why = f", as {empty} is empty," if empty else ""
+            said = f"{word[:80]!r} is {base[:80]!r}{why} and"
+        return base if base == "scratch" or self.is_reference(base, line, hint, said) else ""
 
     def _take_sources(
         self,
@@ -325,7 +330,7 @@ class Stages:
                 else:
                     copies.append((value, line))
             elif instruction.name == "RUN" and name == "--mount":
-                fields = _mount_fields(value)
+                fields = mount_fields(value)
                 source = fields.get("from", "")
                 if "$" in source:
                     self._refuse_variable("--mount=from", source, line)
@@ -373,6 +378,10 @@ def _unfit(text: str) -> Finding | None:
     """Return why the text is not worth reading: limits that keep every later step fast."""
     if len(text) > MAX_BYTES or len(text.encode(errors="replace")) > MAX_BYTES:
         return Finding(0, "DOCKERFILE-TOO-LARGE", "a Dockerfile of more than 1 MiB is not read")
+    if text.count("\n") > MAX_LINES:
+        what = f"a Dockerfile of more than {MAX_LINES:,} lines is not read"
+        hint = "put long texts into files, and COPY them"
+        return Finding(0, "DOCKERFILE-TOO-LARGE", what, hint)
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         what = "there is a NUL byte in the Dockerfile"
@@ -384,13 +393,3 @@ def _unfit(text: str) -> Finding | None:
             what = f"a comment at the top is longer than {_MAX_DIRECTIVE} characters"
             return Finding(number, "DOCKERFILE-TOO-LARGE", what)
     return None
-
-
-def _mount_fields(value: str) -> dict[str, str]:
-    words = value.split(",")
-    if '"' in value:
-        import csv  # rare, and not worth loading for everybody
-
-        words = next(csv.reader([value]), [])
-    pairs = (word.partition("=") for word in words)
-    return {key.strip().lower(): text for key, _, text in pairs}

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from orchestrator.doors.buildx_command import PREFETCH, client, command, prefetch_command
-from orchestrator.doors.buildx_failure import Said, failure_of
+from orchestrator.doors.buildx_failure import INSTALL_HINT, Said, failure_of
 from orchestrator.doors.buildx_progress import Transcript, read_progress
 from orchestrator.doors.buildx_secrets import redactor, secret_values
 from orchestrator.doors.protocols import BuildRequest
@@ -151,7 +151,7 @@ class Buildx:
         except OSError as error:
             raise BuilderUnavailable(
                 f"cannot start {self._client[0]}: {error.strerror}",
-                hint="install Docker and its buildx plugin; `scripts/engine up` does it on Debian",
+                hint=INSTALL_HINT,
             ) from error
 
 

@@ -43,6 +43,12 @@ class _Rule:
     hint: str = ""
 
 
+#: Where there is no client.
+INSTALL_HINT = (
+    "install Docker and its buildx plugin: on Debian the packages docker.io and docker-buildx"
+)
+
+
 def _rule(words: str, cause: FailureCause, hint: str = "", *, transient: bool = False) -> _Rule:
     return _Rule(re.compile(words, re.IGNORECASE), cause, transient, hint)
 
@@ -52,7 +58,7 @@ _NO_BUILDER = (
     (
         r"is not a docker command|unknown command: docker buildx|^unknown flag: --",
         "buildx is missing or too old",
-        "install the docker-buildx plugin (0.13 or newer); `scripts/engine up` does it on Debian",
+        "install the docker-buildx plugin, 0.13 or newer: on Debian the package docker-buildx",
     ),
     (
         r"permission denied while trying to connect",
@@ -96,7 +102,8 @@ _COMMAND_RULES = (
     _rule(
         r"exec format error",
         FailureCause.COMMAND,
-        "the builder cannot run programs of this platform: `scripts/engine up` registers QEMU",
+        "the builder cannot run programs of this platform: `docker run --privileged --rm "
+        "tonistiigi/binfmt --install all` lets its kernel emulate them",
     ),
 )
 _COMMAND = _rule("", FailureCause.COMMAND)

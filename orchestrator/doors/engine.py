@@ -14,6 +14,7 @@ from contextlib import suppress
 from itertools import takewhile
 from typing import Any, TypeVar
 
+from orchestrator.doors.buildx_failure import INSTALL_HINT
 from orchestrator.doors.tiny_program import exit_program
 from orchestrator.errors import BuilderUnavailable, BuildFailed
 from orchestrator.model.health import BuilderFacts, BuilderNode, EngineFacts, EngineUse
