@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
 
-from orchestrator.check import check_parent_layers
+from orchestrator.check import check_parent_layers, stands_on
 from orchestrator.doors.protocols import BuildRequest, Clock, Files, Registry
 from orchestrator.doors.protocols_local import LocalBuilder
 from orchestrator.errors import OrchestrateError, UsageError
@@ -223,18 +223,24 @@ def _build(
         pins=tuple(pins.items()),
         source_epoch_s=site.revision.committed_at_s if site.revision else int(site.clock.now_s()),
     )
-    made = site.builder.build(
-        request,
-        context.archive(),
-        work.names[image.id],
-        log_path=_log_path(image.id, site),
-        progress=progress,
-        cancelled=site.cancelled,
-    )
+
+    def make(request: BuildRequest) -> LocalImage:
+        return site.builder.build(
+            request,
+            context.archive(),
+            work.names[image.id],
+            log_path=_log_path(image.id, site),
+            progress=progress,
+            cancelled=site.cancelled,
+        )
+
+    made = make(request)
     final = image.final_parent()
     if final is not None:
-        below = ground.get(final.name) or built[final.subject]
-        check_parent_layers(image.id, final.name, {platform: below.config}, {platform: made.config})
+        below = {platform: (ground.get(final.name) or built[final.subject]).config}
+        if not stands_on(below, {platform: made.config}):
+            made = make(replace(request, cached=False))  # see build.carry_out
+        check_parent_layers(image.id, final.name, below, {platform: made.config})
     return made
 
 

@@ -51,6 +51,7 @@ def command(request: BuildRequest, output: str = "-") -> tuple[str, ...]:
         *_each("--ulimit", options.ulimits),
         *_each("--shm-size", [options.shm_size] if options.shm_size else []),
         *_each("--no-cache-filter", options.no_cache_filter),
+        *([] if request.cached else ["--no-cache"]),
         "--provenance=mode=min",
         "--progress=rawjson",
         f"--output={_layout(output)}",

@@ -189,6 +189,7 @@ class BuildRequest:
         pins: (name in the Dockerfile, ``REPOSITORY@sha256:…``).
         source_epoch_s: SOURCE_DATE_EPOCH.
         builder: buildx builder; None for the current one.
+        cached: whether results of earlier builds may be used.
     """
 
     image: Image
@@ -198,6 +199,7 @@ class BuildRequest:
     pins: tuple[tuple[str, str], ...]
     source_epoch_s: int
     builder: str | None = None
+    cached: bool = True
 
     @property
     def options(self) -> BuildOptions:

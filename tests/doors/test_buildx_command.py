@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,12 @@ def test_command_of_a_plain_image() -> None:
         "--build-arg=SOURCE_DATE_EPOCH=1700000000 --provenance=mode=min --progress=rawjson "
         "--output=type=oci,dest=-,oci-mediatypes=true -"
     )
+
+
+def test_command_without_the_cache() -> None:
+    """A build that may not use earlier results says so to the builder."""
+    assert "--no-cache" in command(replace(make_request(), cached=False))
+    assert "--no-cache" not in command(make_request())
 
 
 def test_command_has_everything_that_a_request_says() -> None:
