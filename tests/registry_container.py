@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
 import tarfile
 import time
 from collections.abc import Iterator, Mapping
@@ -48,6 +49,15 @@ def running_registry(
         address = f"{container.get_container_host_ip()}:{container.get_exposed_port(5000)}"
         _wait_for(f"http://{address}/v2/")
         yield address
+
+
+def push(line: list[str], tries: int = 3) -> None:
+    """Run a command that pushes; again where it fails, as registries answer 500 now and then."""
+    for left in reversed(range(tries)):
+        done = subprocess.run(line, capture_output=True, text=True)
+        if done.returncode == 0:
+            return
+        assert left, f"{line}\n{done.stdout}\n{done.stderr}"
 
 
 def _archive(files: Mapping[str, str]) -> bytes:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from orchestrator.model.run import Outcome
+from tests.registry_container import push
 from tests.test_engine import Project, busybox, project
 from tests.world import PLATFORMS
 
@@ -45,6 +45,6 @@ def test_parent_of_equal_content_and_other_times_is_the_one_stood_on(
         # New times in a layer of equal content.
         for file in (project.where / "up").iterdir():
             os.utime(file, (project.runs + 1_700_000_000, project.runs + 1_700_000_000))
-        subprocess.run(line, check=True, capture_output=True)
+        push(line)
         assert project.build() == {"hello": Outcome.BUILT}
         assert project.plan().steps == ()

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.pages import DOCS, Command, File, Page, missing_line, read_page
-from tests.registry_container import running_registry
+from tests.registry_container import push, running_registry
 
 ROOT = DOCS.parent
 LIMIT_S = 300.0
@@ -83,7 +83,7 @@ def push_debian(reference: str, where: Path) -> None:
         'RUN ["/bin/busybox", "--install", "-s", "/bin"]\n'
     )
     line = ["docker", "buildx", "build", "--platform=linux/amd64,linux/arm64", "--push", "-q"]
-    subprocess.run([*line, "-t", reference, str(context)], check=True, capture_output=True)
+    push([*line, "-t", reference, str(context)])
 
 
 class Sandbox:
