@@ -17,6 +17,7 @@ from orchestrator.model.names import Repository
 from orchestrator.model.run import Outcome
 from orchestrator.observe import rejected_tag
 from orchestrator.select import Chosen
+from tests import registry_container
 from tests.registry_container import running_registry
 from tests.test_engine import Project, busybox
 from tests.world import PLATFORMS
@@ -66,7 +67,7 @@ def push(project: Project, image: str) -> None:
         *("docker", "buildx", "build", "--quiet", "--push", "--platform", ",".join(PLATFORMS)),
         *("--tag", f"{name}:1", "--tag", f"{name}:stable", str(project.where / image)),
     ]
-    subprocess.run(command, check=True, capture_output=True)
+    registry_container.push(command)
 
 
 def adopt(project: Project) -> tuple[Adoption, ...]:
