@@ -32,7 +32,7 @@ def test_while_looking_a_signal_ends_it_at_once(
         process.send(number)
         ended = process.end()
     assert (ended.code, ended.out) == (code, "")
-    assert ended.err.endswith("stopped\n")
+    assert ended.err.count("stopped\n") == 1, "look-ups that hang may still say that they ask"
     assert ended.took_s < 1
     assert not (tmp_path / "state.db").exists()
 
