@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from orchestrator.decide import immutable_tag
-from orchestrator.doors.protocols import Clock, History, Registry
+from orchestrator.doors.protocols import Clock, Registry
+from orchestrator.doors.protocols_history import History
 from orchestrator.errors import Conflict, OrchestrateError
 from orchestrator.examine import Content, Examined
 from orchestrator.model import image_config

@@ -12,15 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from orchestrator.check import check_parent_layers, check_platforms, stands_on
-from orchestrator.doors.protocols import (
-    Builder,
-    Clock,
-    Context,
-    Files,
-    History,
-    Registry,
-    Spool,
-)
+from orchestrator.doors.protocols import Builder, Clock, Context, Files, Registry, Spool
+from orchestrator.doors.protocols_history import History
 from orchestrator.errors import Conflict
 from orchestrator.model.event import StepProgress
 from orchestrator.model.fingerprint import (

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from orchestrator.doors.protocols import Files, Git, History
+from orchestrator.doors.protocols import Files, Git
+from orchestrator.doors.protocols_history import History
 from orchestrator.errors import InvalidInput
 from orchestrator.load_files import load_files
 from orchestrator.model.fingerprint import key_parts

@@ -12,16 +12,8 @@ from orchestrator import examine as examining
 from orchestrator.adopt import Adopting
 from orchestrator.build import Site
 from orchestrator.decide import decide
-from orchestrator.doors.protocols import (
-    Builder,
-    BuildRequest,
-    Clock,
-    Files,
-    Git,
-    History,
-    Registry,
-    Spool,
-)
+from orchestrator.doors.protocols import Builder, BuildRequest, Clock, Files, Git, Registry, Spool
+from orchestrator.doors.protocols_history import History
 from orchestrator.errors import StalePlan, UsageError
 from orchestrator.examine import Examination
 from orchestrator.explain import explanation, statuses

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from orchestrator.doors.protocols import Clock, History, Logs
+from orchestrator.doors.protocols import Clock
+from orchestrator.doors.protocols_history import History, Logs
 from orchestrator.model.run import Outcome, Run, RunState, StepResult
 
 #: Bytes that are read at once: a log may be larger than the memory.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from orchestrator.doors.protocols import History, Registry
+from orchestrator.doors.protocols import Registry
+from orchestrator.doors.protocols_history import History
 from orchestrator.errors import RegistryUnavailable
 from orchestrator.model.fingerprint import key_tag
 from orchestrator.model.hierarchy import Hierarchy

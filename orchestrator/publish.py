@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from orchestrator.doors.protocols import History, Registry
+from orchestrator.doors.protocols import Registry
+from orchestrator.doors.protocols_history import History
 from orchestrator.errors import Conflict, RegistryUnavailable, TagConflict
 from orchestrator.model.fingerprint import key_tag
 from orchestrator.model.manifest import Manifest

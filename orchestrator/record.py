@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrator.doors.protocols import History
+from orchestrator.doors.protocols_history import History
 from orchestrator.model.event import Event, RunFinished, RunStarted, StepFinished, StepRetried
 from orchestrator.model.run import Run, RunState
 

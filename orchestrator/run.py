@@ -17,7 +17,8 @@ from tenacity import (
 
 from orchestrator.build import Site, carry_out, resolve_step
 from orchestrator.decide import immutable_tag
-from orchestrator.doors.protocols import History, Registry
+from orchestrator.doors.protocols import Registry
+from orchestrator.doors.protocols_history import History
 from orchestrator.errors import (
     AccessDenied,
     BuildFailed,

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from orchestrator.doors.protocols import History, Registry
+from orchestrator.doors.protocols import Registry
+from orchestrator.doors.protocols_history import History
 from orchestrator.model.fingerprint import key_tag
 from orchestrator.model.hierarchy import Hierarchy, Image
 from orchestrator.model.manifest import Manifest

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from orchestrator.doors.protocols import Clock, History, Registry
+from orchestrator.doors.protocols import Clock, Registry
+from orchestrator.doors.protocols_history import History
 from orchestrator.errors import CheckFailed, RegistryUnavailable
 from orchestrator.model.event import Event, RunFinished, RunStarted, TagsMoved
 from orchestrator.model.hierarchy import Hierarchy

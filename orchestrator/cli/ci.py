@@ -10,7 +10,7 @@ from orchestrator.cli.environment import Environment
 from orchestrator.cli.streams import write_err
 
 if TYPE_CHECKING:
-    from orchestrator.doors.protocols import Logs
+    from orchestrator.doors.protocols_history import Logs
     from orchestrator.errors import OrchestrateError
     from orchestrator.model.event import RunFinished
     from orchestrator.model.hierarchy import Hierarchy

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from orchestrator.cli.workplace import Outside, Places
 
 if TYPE_CHECKING:
-    from orchestrator.doors.protocols import Files, History
+    from orchestrator.doors.protocols import Files
+    from orchestrator.doors.protocols_history import History
     from orchestrator.flow import Doors
     from orchestrator.model.hierarchy import Hierarchy
 

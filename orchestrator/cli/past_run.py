@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
-    from orchestrator.doors.protocols import History
+    from orchestrator.doors.protocols_history import History
     from orchestrator.model.run import Run
 
 #: How far back a mistyped id is searched.

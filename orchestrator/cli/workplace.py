@@ -13,7 +13,8 @@ from orchestrator.cli.session import Session, open_files, today
 
 if TYPE_CHECKING:
     from orchestrator.doctor import HealthDoors
-    from orchestrator.doors.protocols import Files, History, Logs
+    from orchestrator.doors.protocols import Files
+    from orchestrator.doors.protocols_history import History, Logs
     from orchestrator.doors.protocols_local import LocalBuilder
     from orchestrator.flow import Doors
     from orchestrator.model.hierarchy import Hierarchy

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from orchestrator.doctor.subject import HealthDoors, Subject
 from orchestrator.doctor.wording import counted
-from orchestrator.doors.protocols import History
 from orchestrator.doors.protocols_health import Machine
+from orchestrator.doors.protocols_history import History
 from orchestrator.errors import StateUnavailable
 from orchestrator.model.finding import Code, Fact, Finding, Level
 from orchestrator.model.health import Entry, StateFacts

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.doors.protocols import Clock, Git, History, Registry
+from orchestrator.doors.protocols import Clock, Git, Registry
 from orchestrator.doors.protocols_health import Engine, Machine, RegistryHealth, StateHealth
+from orchestrator.doors.protocols_history import History
 from orchestrator.errors import OrchestrateError
 from orchestrator.model.hierarchy import Hierarchy
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,7 +12,6 @@ from orchestrator.model.event import StepProgress
 from orchestrator.model.hierarchy import BuildOptions, Image, Secret
 from orchestrator.model.manifest import Descriptor, Manifest
 from orchestrator.model.names import Repository
-from orchestrator.model.run import JournalledMove, MoveState, Outcome, Run, RunState, StepResult
 from orchestrator.model.source import ImageFiles, Revision, Source
 
 
@@ -302,74 +301,3 @@ class Spool(Protocol):
         Raises:
             Unavailable: there is not enough room.
         """
-
-
-class History(Protocol):
-    """The diary: runs, steps, claims, the journal of tag moves. Thread-safe.
-
-    Every method raises :class:`orchestrator.errors.StateUnavailable`.
-    """
-
-    def begin_run(self, run: Run) -> None:
-        """Write a run that starts."""
-
-    def finish_run(self, run_id: str, state: RunState, finished_at: str) -> None:
-        """Write how a run ended."""
-
-    def record_step(self, run_id: str, result: StepResult) -> None:
-        """Write one step's result, with a row per platform."""
-
-    def claim(self, repository: str, key: str, digest: str, run_id: str) -> str:
-        """Claim a key once for all, or learn who did.
-
-        Returns:
-            The digest that won: ``digest`` itself, or the one claimed before.
-        """
-
-    def replace_claim(
-        self, repository: str, key: str, *, lost: str, digest: str, run_id: str
-    ) -> bool:
-        """Replace a claim whose digest is not in the registry, if it still says ``lost``."""
-
-    def journal(self, run_id: str, moves: tuple[JournalledMove, ...]) -> None:
-        """Write moves before any of them is done."""
-
-    def settle(self, run_id: str, move: JournalledMove, state: MoveState) -> None:
-        """Write how one move ended."""
-
-    def moves(self, run_id: str) -> tuple[JournalledMove, ...]:
-        """Return a run's moves, in the order they were written."""
-
-    def runs(self, limit: int = 20) -> tuple[Run, ...]:
-        """Return the newest runs, newest first."""
-
-    def run(self, run_id: str) -> Run | None:
-        """Return one run by its id or an unambiguous prefix of it."""
-
-    def results(self, run_id: str) -> tuple[StepResult, ...]:
-        """Return a run's step results, in the order they ended."""
-
-    def last_outcomes(self, hierarchy: str) -> Mapping[str, Outcome]:
-        """Return image id → how its last step ended, over all runs of a hierarchy."""
-
-    def repositories(self, hierarchy: str) -> tuple[str, ...]:
-        """Return every repository in which runs of a hierarchy moved a tag, sorted."""
-
-    def durations(self) -> Mapping[str, float]:
-        """Return image id → seconds its last build took."""
-
-
-class Logs(Protocol):
-    """The logs of builds that ran here. Thread-safe.
-
-    Every method raises :class:`orchestrator.errors.StateUnavailable`.
-    """
-
-    def size_bytes(self, run: str, image: str) -> int | None:
-        """Return how long a log is now; None where there is none.
-
-        It grows while the build runs, and begins anew with another try.
-        """
-
-    def read(self, run: str, image: str, offset: int, most: int) -> bytes:
-        """Return at most so many bytes that stand in a log from a byte on; empty at its end."""

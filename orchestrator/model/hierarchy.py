@@ -9,6 +9,39 @@ from enum import StrEnum
 from orchestrator.model.names import Reference, Repository
 
 
+class Track(StrEnum):
+    """How an upstream's newest digest is found."""
+
+    TAG = "tag"
+    DIGEST = "digest"
+    SEMVER = "semver"
+
+
+class Policy(StrEnum):
+    """What a parent's change means to one image that stands on it.
+
+    FINAL_ONLY is left only on parents that feed build stages alone: the others cause a rebuild.
+    """
+
+    REBUILD = "rebuild"
+    FINAL_ONLY = "final-only"
+    NOTIFY = "notify"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Until when an image stays on the parent it has, and why.
+
+    Attributes:
+        until: ``YYYY-MM-DD``, the last day; one that is past holds still, and is complained of.
+        because: free text.
+    """
+
+    until: str
+    because: str
+
+
 class ParentKind(StrEnum):
     """Whether a parent is built here or comes from outside."""
 
@@ -28,6 +61,8 @@ class Parent:
         final: the final stage stands on it: its layers come first in the result.
         line: 1-based line of the Dockerfile that names it first.
         first_name: for an image that was renamed, the id it had first; empty else.
+        policy: what a change of it means; the same for all names of one subject.
+        hold: with ``Policy.HOLD``; None else.
     """
 
     name: str
@@ -36,6 +71,8 @@ class Parent:
     final: bool
     line: int
     first_name: str = ""
+    policy: Policy = Policy.REBUILD
+    hold: Hold | None = None
 
     @property
     def identity(self) -> str:
@@ -160,15 +197,24 @@ class Upstream:
     Attributes:
         name: as Dockerfiles spell it in FROM.
         source: where it is looked up.
+        track: how its newest digest is found.
+        range: with ``Track.SEMVER``: which versions, e.g. ``^1.27``; empty else.
         soak_s: a new digest is used only this long after it was first seen, in seconds.
-        mirror: copied into ``<registry>/mirror/…`` and built from there.
+        urgent: a new digest is used at once, whatever ``soak_s`` says.
+        pin: the digest that is used whatever the registry shows; None: the newest.
+        mirror: repository it is copied to and built from, below the first registry; None: it is
+            built from where it comes from.
         line: 1-based line of the hierarchy file.
     """
 
     name: str
     source: Reference
+    track: Track = Track.TAG
+    range: str = ""
     soak_s: int = 0
-    mirror: bool = False
+    urgent: bool = False
+    pin: str | None = None
+    mirror: Repository | None = None
     line: int = 0
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from orchestrator.model.packages import Update
+from orchestrator.model.plan import MirrorCopy, Reason
 from orchestrator.model.publication import Publication
 from orchestrator.model.source import Revision, Source
 
@@ -24,6 +26,50 @@ class UpstreamState:
     reference: str
     digest: str
     manifests: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """One content of an upstream, and when it was first seen: a row of the ledger.
+
+    Attributes:
+        source: where it is looked up, without digest.
+        fingerprint: :func:`orchestrator.model.fingerprint.effective_digest` over the platforms
+            that the hierarchy needs of it.
+        digest: of the index that had it first.
+        manifests: platform → manifest digest of that index.
+        first_seen_s: seconds since 1970 UTC.
+        absorbed_at: RFC 3339 UTC time at which the last descendant was promoted on it, or on a
+            newer one; empty: not yet.
+    """
+
+    source: str
+    fingerprint: str
+    digest: str
+    manifests: Mapping[str, str]
+    first_seen_s: float
+    absorbed_at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A parent as an image has it, which it keeps though the newest is another one.
+
+    Attributes:
+        digest: of the index that the image was built on.
+        manifests: platform → manifest digest; empty when that index is gone.
+        effective: what it is to the image, see ``effective_digest``.
+        reference: repository (with tag, for an upstream) that the digest belongs to.
+        reason: which of :data:`orchestrator.model.plan.WAITING`, with old and newest digest.
+        firm: also what is built for another reason stays on it; else that takes the newest.
+    """
+
+    digest: str
+    manifests: Mapping[str, str]
+    effective: str
+    reference: str
+    reason: Reason
+    firm: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +99,15 @@ class Observations:
 
     Attributes:
         sources: image id → hashes of its files; nothing of images that are retired.
-        upstreams: upstream name → its state; only those that some image stands on.
+        upstreams: upstream name → what is to be built on; only those that some image stands on
+            and that can be had.
+        held: image id → parent's identity → what it is judged on instead of the newest.
+        unusable: image id → why it cannot be decided on: FAIL.
+        notes: image id → what is told beside the decision.
+        updates: image id → packages that are this image's to update.
+        mirrors: copies of upstreams that are still to be made.
+        sightings: the upstreams' contents as they are now, with the time each was first seen; a
+            command that may write adds them to the ledger.
         currents: image id → what was last promoted; None where nothing was.
         tags: image id → tag → digest it names now, None where absent. Holds every floating tag,
             and the immutable tag that what is current should have.
@@ -72,5 +126,11 @@ class Observations:
     tags: Mapping[str, Mapping[str, str | None]]
     candidates: Mapping[str, Found]
     copies: Mapping[str, Mapping[str, Mapping[str, str | None]]] = field(default_factory=dict)
+    held: Mapping[str, Mapping[str, Held]] = field(default_factory=dict)
+    unusable: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
+    notes: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
+    updates: Mapping[str, tuple[Update, ...]] = field(default_factory=dict)
+    mirrors: tuple[MirrorCopy, ...] = ()
+    sightings: tuple[Sighting, ...] = ()
     revision: Revision | None = None
     date: str = ""

@@ -10,15 +10,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from orchestrator.model.hierarchy import ParentKind
+from orchestrator.model.packages import Update
 
 
 class Verdict(StrEnum):
-    """What is to be done with an image."""
+    """What is to be done with an image.
+
+    FAIL: nobody can say, because something from outside that it is made of cannot be had; what is
+    published of it stays.
+    """
 
     KEEP = "keep"
     BUILD = "build"
     AWAIT = "await"
     RETAG = "retag"
+    FAIL = "fail"
 
 
 class Cause(StrEnum):
@@ -59,10 +65,22 @@ class Cause(StrEnum):
     PARENT_ENDED = "parent-ended"
     PARENT_UNUSABLE = "parent-unusable"
     NOT_SELECTED = "not-selected"
+    PACKAGES = "packages"
+    HELD = "held"
+    TOLD_ONLY = "told-only"
+    NOT_FINAL = "not-final"
+    SOAKING = "soaking"
+    UNSOAKED = "unsoaked"
+    UPSTREAM_UNUSABLE = "upstream-unusable"
+    SOURCE_UNUSABLE = "source-unusable"
+    PAUSED = "paused"
 
 
 #: What is told of an image that is kept, though nothing of it is held back.
 ADVISORY = frozenset((Cause.RENAMED, Cause.RETIRED, Cause.NOT_SELECTED))
+
+#: What is told beside whatever else is decided: a parent has moved, and the image does not follow.
+WAITING = frozenset((Cause.HELD, Cause.TOLD_ONLY, Cause.NOT_FINAL, Cause.SOAKING))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +92,16 @@ class Reason:
         subject: what it speaks of: a parent, an upstream, a file, a tag; may be empty.
         was: the value before, a digest or a word; empty when there was none.
         now: the value now; empty when there is none, or it is not known yet.
+        until: for what waits: RFC 3339 UTC, or ``YYYY-MM-DD`` of the last day; empty else.
+        because: what somebody wrote, or a registry answered; empty else.
     """
 
     cause: Cause
     subject: str = ""
     was: str = ""
     now: str = ""
+    until: str = ""
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +138,9 @@ class StepParent:
         digest: index digest to pin; None while the parent's own step is not done.
         manifests: platform → manifest digest; empty while the digest is None.
         first_name: for an image that was renamed, the id it had first; empty else.
+        judged: effective digest that the image is judged on while only other parents are awaited:
+            it follows this parent when it is built, and is not built because of it; empty: the
+            parent's own.
     """
 
     name: str
@@ -126,6 +151,7 @@ class StepParent:
     digest: str | None
     manifests: Mapping[str, str]
     first_name: str = ""
+    judged: str = ""
 
     @property
     def identity(self) -> str:
@@ -167,6 +193,7 @@ class Step:
         floating: tags to move at the end of the run.
         current: digest of what was last promoted, None where nothing was.
         digest: for retag: what the tags are put on; else None.
+        updates: packages that must have arrived in what is built.
     """
 
     image: str
@@ -182,10 +209,43 @@ class Step:
     floating: tuple[TagMove, ...]
     current: str | None
     digest: str | None = None
+    updates: tuple[Update, ...] = ()
 
     def final_parent(self) -> StepParent | None:
         """Return the parent whose layers come first; None for FROM scratch."""
         return next((parent for parent in self.parents if parent.final), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorCopy:
+    """An upstream's digest that is copied into our registry before anything is built.
+
+    Attributes:
+        upstream: its name.
+        source: ``REPOSITORY@sha256:…`` to copy from.
+        repository: where to.
+        digest: of the index.
+        tag: carries the time at which the digest was first seen.
+    """
+
+    upstream: str
+    source: str
+    repository: str
+    digest: str
+    tag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A team that a run of the plan would tell.
+
+    Attributes:
+        team: who.
+        images: ids it subscribes to and that may change, parents before children.
+    """
+
+    team: str
+    images: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +262,8 @@ class Plan:
         steps: parents before children; images that are kept have none.
         selection: what was asked for, as on the command line (``--exclude`` and ``--since`` with
             their dashes); empty: everything.
+        mirrors: copies that come before every step.
+        told: the teams that would hear of it.
     """
 
     id: str
@@ -212,6 +274,8 @@ class Plan:
     decisions: tuple[Decision, ...]
     steps: tuple[Step, ...]
     selection: tuple[str, ...] = ()
+    mirrors: tuple[MirrorCopy, ...] = ()
+    told: tuple[Told, ...] = ()
 
     def summary(self) -> dict[str, int]:
         """Return how many images each verdict has, every verdict named."""

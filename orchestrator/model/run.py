@@ -18,11 +18,17 @@ class Outcome(StrEnum):
     FAILED = "failed"
     BLOCKED = "blocked"
     CANCELLED = "cancelled"
+    SKIPPED = "skipped"
 
     @property
     def is_success(self) -> bool:
         """Whether what stands on the image may go on."""
-        return self not in (Outcome.FAILED, Outcome.BLOCKED, Outcome.CANCELLED)
+        return self not in (
+            Outcome.FAILED,
+            Outcome.BLOCKED,
+            Outcome.CANCELLED,
+            Outcome.SKIPPED,
+        )
 
 
 class FailureCause(StrEnum):
@@ -33,6 +39,9 @@ class FailureCause(StrEnum):
     MISSING_FILE = "missing-file"
     MISSING_SECRET = "missing-secret"
     PARENT_MISSING = "parent-missing"
+    UPSTREAM = "upstream"
+    SOURCE = "source"
+    PACKAGES = "packages"
     REGISTRY = "registry"
     ACCESS = "access"
     DISK_FULL = "disk-full"
@@ -149,13 +158,26 @@ class RunState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Streak:
+    """Nightly runs in a row that an image failed in.
+
+    Attributes:
+        nights: how many, since it last succeeded in any run.
+        last_at: RFC 3339 UTC start of the last of them.
+    """
+
+    nights: int
+    last_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One run, as history keeps it.
 
     Attributes:
         id: sortable id.
         hierarchy: its name.
-        command: build, apply, rollback or adopt.
+        command: build, apply, patch, rollback or adopt.
         who: user and host.
         trigger: ``manual``, ``ci``, ``schedule``…
         because: what the user said with ``--because``, may be empty.

@@ -12,7 +12,8 @@ from typing import Any
 from orchestrator.cli import main
 from orchestrator.cli.workplace import Outside, Places
 from orchestrator.doors.memory.logs import MemoryLogs
-from orchestrator.doors.protocols import Files, History, Logs
+from orchestrator.doors.protocols import Files
+from orchestrator.doors.protocols_history import History, Logs
 from orchestrator.flow import Doors
 from orchestrator.model.hierarchy import Hierarchy
 from tests.world import World

@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator.doors.history import SqliteHistory
 from orchestrator.doors.memory.history import MemoryHistory
-from orchestrator.doors.protocols import History
+from orchestrator.doors.protocols_history import History
 from orchestrator.errors import StateUnavailable
 from orchestrator.model.run import (
     Failure,

@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.doors.logs import DiskLogs
 from orchestrator.doors.memory.logs import MemoryLogs
-from orchestrator.doors.protocols import Logs
+from orchestrator.doors.protocols_history import Logs
 from orchestrator.errors import StateUnavailable
 
 Write = Callable[[str, str, bytes], None]

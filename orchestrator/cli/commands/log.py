@@ -16,7 +16,7 @@ from orchestrator.cli.workplace import diary, open_logs, places
 from orchestrator.errors import InvalidInput, UsageError
 
 if TYPE_CHECKING:
-    from orchestrator.doors.protocols import History
+    from orchestrator.doors.protocols_history import History
     from orchestrator.logs import BuildLog
     from orchestrator.model.hierarchy import Hierarchy
     from orchestrator.render.style import Style

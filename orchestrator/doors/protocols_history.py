@@ -1,0 +1,123 @@
+"""What the verbs need of the diary: runs, claims, journal, ledger; and of the logs beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from orchestrator.model.observation import Sighting
+from orchestrator.model.packages import PackageAnswer
+from orchestrator.model.run import (
+    JournalledMove,
+    MoveState,
+    Outcome,
+    Run,
+    RunState,
+    StepResult,
+    Streak,
+)
+
+
+class History(Protocol):
+    """The diary: runs, steps, claims, the journal of tag moves. Thread-safe.
+
+    Every method raises :class:`orchestrator.errors.StateUnavailable`.
+    """
+
+    def begin_run(self, run: Run) -> None:
+        """Write a run that starts."""
+
+    def finish_run(self, run_id: str, state: RunState, finished_at: str) -> None:
+        """Write how a run ended."""
+
+    def record_step(self, run_id: str, result: StepResult) -> None:
+        """Write one step's result, with a row per platform."""
+
+    def claim(self, repository: str, key: str, digest: str, run_id: str) -> str:
+        """Claim a key once for all, or learn who did.
+
+        Returns:
+            The digest that won: ``digest`` itself, or the one claimed before.
+        """
+
+    def replace_claim(
+        self, repository: str, key: str, *, lost: str, digest: str, run_id: str
+    ) -> bool:
+        """Replace a claim whose digest is not in the registry, if it still says ``lost``."""
+
+    def journal(self, run_id: str, moves: tuple[JournalledMove, ...]) -> None:
+        """Write moves before any of them is done."""
+
+    def settle(self, run_id: str, move: JournalledMove, state: MoveState) -> None:
+        """Write how one move ended."""
+
+    def moves(self, run_id: str) -> tuple[JournalledMove, ...]:
+        """Return a run's moves, in the order they were written."""
+
+    def runs(self, limit: int = 20) -> tuple[Run, ...]:
+        """Return the newest runs, newest first."""
+
+    def run(self, run_id: str) -> Run | None:
+        """Return one run by its id or an unambiguous prefix of it."""
+
+    def results(self, run_id: str) -> tuple[StepResult, ...]:
+        """Return a run's step results, in the order they ended."""
+
+    def last_outcomes(self, hierarchy: str) -> Mapping[str, Outcome]:
+        """Return image id → how its last step ended, over all runs of a hierarchy."""
+
+    def repositories(self, hierarchy: str) -> tuple[str, ...]:
+        """Return every repository in which runs of a hierarchy moved a tag, sorted."""
+
+    def durations(self) -> Mapping[str, float]:
+        """Return image id → seconds its last build took."""
+
+    def sightings(self, hierarchy: str) -> tuple[Sighting, ...]:
+        """Return what was seen of a hierarchy's upstreams, first seen first."""
+
+    def see(self, hierarchy: str, sightings: tuple[Sighting, ...], now_s: float) -> None:
+        """Add to the ledger what is not in it; the time that is there stays.
+
+        A time after ``now_s``, written while a clock was wrong, becomes ``now_s``.
+        """
+
+    def absorb(self, hierarchy: str, source: str, fingerprint: str, at: str) -> None:
+        """Write that every descendant stands on a content of an upstream, or needs not to.
+
+        Also what was first seen before it, and is not absorbed yet, is then. What is absorbed
+        stays as it is.
+
+        Args:
+            hierarchy: its name.
+            source: the upstream's.
+            fingerprint: of the content.
+            at: RFC 3339 UTC.
+        """
+
+    def answers(self, digests: tuple[str, ...]) -> tuple[PackageAnswer, ...]:
+        """Return the last answer of every platform of some images, by the index's digest."""
+
+    def keep_answers(self, answers: tuple[PackageAnswer, ...]) -> None:
+        """Write answers in the place of the former ones of the same digest and platform."""
+
+    def streaks(self, hierarchy: str) -> Mapping[str, Streak]:
+        """Return image id → the nightly runs (command ``patch``) that it failed in, in a row.
+
+        Only of images that failed the last time a step of theirs was tried in any run.
+        """
+
+
+class Logs(Protocol):
+    """The logs of builds that ran here. Thread-safe.
+
+    Every method raises :class:`orchestrator.errors.StateUnavailable`.
+    """
+
+    def size_bytes(self, run: str, image: str) -> int | None:
+        """Return how long a log is now; None where there is none.
+
+        It grows while the build runs, and begins anew with another try.
+        """
+
+    def read(self, run: str, image: str, offset: int, most: int) -> bytes:
+        """Return at most so many bytes that stand in a log from a byte on; empty at its end."""
