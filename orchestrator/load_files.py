@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.errors import InvalidInput, Problem
 from orchestrator.load import Included, complete, open_top, resolve
 from orchestrator.load.include import FILES_AT_MOST
+from orchestrator.model.address import address_of
 
 if TYPE_CHECKING:
     from orchestrator.doors.protocols import Files
@@ -15,21 +16,35 @@ if TYPE_CHECKING:
     from orchestrator.model.hierarchy import Hierarchy
     from orchestrator.model.source import ImageFiles
 
+#: Repositories that are fetched at once.
+FETCHES = 8
 _INCLUDED_BYTES_AT_MOST = 64 << 20
 
 
-def load_files(files: Files, registry: str | None = None, *, today: str | None = None) -> Hierarchy:
+def load_files(
+    files: Files,
+    registry: str | None = None,
+    *,
+    today: str | None = None,
+    strict: bool = False,
+    fetch: bool = False,
+) -> Hierarchy:
     """Return the hierarchy that the files say.
 
     Args:
         files: the hierarchy's directory.
         registry: takes the place of the file's ``registry:``, all of them.
-        today: ``YYYY-MM-DD``, to warn of ends of support; None: no such warnings.
+        today: ``YYYY-MM-DD``, to tell of ends of support and of holds; None: nothing of these.
+        strict: a hold that has ended is an error, and not only a warning.
+        fetch: bring the repositories here first that contexts are in, each once and side by side;
+            one that cannot be had is told in ``Image.unusable``, and by no warning.
 
     Raises:
         InvalidInput: everything that is wrong, at once.
     """
     draft = draft_of(files)
+    if fetch:
+        _fetch(files, draft)
     seen: dict[tuple[str, str], ImageFiles] = {}
     found = {}
     for image, *(context, dockerfile) in draft.wanted:
@@ -38,7 +53,21 @@ def load_files(files: Files, registry: str | None = None, *, today: str | None =
         if where not in seen:
             seen[where] = files.image_files(*where)
         found[image] = seen[where]
-    return resolve(draft, found, registry=registry, today=today)
+    return resolve(draft, found, registry=registry, today=today, strict=strict, told_later=fetch)
+
+
+def _fetch(files: Files, draft: Draft) -> None:
+    contexts: dict[str, list[str]] = {}
+    for _, context, _ in draft.wanted:
+        address = address_of(context)
+        if address is not None:
+            contexts.setdefault(address.url, []).append(context)
+    if not contexts:
+        return
+    from orchestrator.abreast import Abreast  # rare, and not worth loading for everybody
+
+    with Abreast(FETCHES, "fetch") as look:
+        look.each(contexts, files.fetch)
 
 
 def draft_of(files: Files) -> Draft:

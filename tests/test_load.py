@@ -19,8 +19,10 @@ from orchestrator.model.hierarchy import (
     Image,
     Parent,
     ParentKind,
+    Policy,
     Secret,
     Subscription,
+    Track,
     Upstream,
 )
 from orchestrator.model.names import Reference, Repository
@@ -202,7 +204,7 @@ def test_the_model_holds_plain_strings_only() -> None:
         return {type(value)}
 
     found = kinds(load(WHOLE, DOCKERFILES))
-    assert {kind for kind in found if issubclass(kind, str)} == {str, ParentKind}
+    assert {kind for kind in found if issubclass(kind, str)} == {str, ParentKind, Policy, Track}
 
 
 def test_what_is_left_out_has_its_default() -> None:

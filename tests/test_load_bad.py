@@ -102,7 +102,7 @@ FIELDS: list[Row] = [
     ("home", app("", start="version: 1, context: ¦~/x"), "PATH-OUTSIDE"),
     ("empty path", app("", start="version: 1, context: ¦''"), "BAD-VALUE"),
     ("backslashes", app("", start="version: 1, context: ¦a\\b"), "BAD-VALUE"),
-    ("git context", app("", start="version: 1, context: ¦'https://x/y.git#v1'"), "NOT-YET"),
+    ("program for context", app("", start="version: 1, context: ¦'ext::sh -c x'"), "BAD-VALUE"),
     ("Dockerfile above", app("dockerfile: ¦../../Dockerfile"), "PATH-OUTSIDE"),
 ]
 
@@ -139,8 +139,6 @@ RULES: list[Row] = [
     ("upstream named like an image", more("upstreams:\n  ¦base: {}"), "UPSTREAM-IS-IMAGE"),
     ("upstream where an image is", more("upstreams:\n  ¦localhost:5000/gold/base:12: {}"),
      "UPSTREAM-IS-IMAGE"),
-    ("soak", more("upstreams:\n  a: {soak: ¦24h}"), "NOT-YET"),
-    ("mirror", more("upstreams:\n  a: {¦mirror: true}"), "NOT-YET"),
     ("two builders", more("builders: [{name: a}, ¦{name: b}]"), "NOT-YET"),
     ("no key in the tag", app('tags: {immutable: ¦"{version}"}'), "TAG-TEMPLATE"),
     ("unknown placeholder", app('tags: {floating: [¦"{versoin}"]}'), "TAG-TEMPLATE"),

@@ -17,7 +17,7 @@ CODE = re.compile(r"[A-Z]+(?:-[A-Z0-9]+)*")
 #: Calls that make a problem, and where a code stands in them if it has no keyword.
 MAKERS = {
     "error": 0, "warn": 0, "_once": 0, "Complaint": 0, "Unreadable": 0,
-    "problem": 1, "Finding": 1, "trouble": 1, "_problem": 2, "keep": 3,
+    "problem": 1, "_refuse": 1, "Finding": 1, "trouble": 1, "_problem": 2, "keep": 3,
 }  # fmt: skip
 
 

@@ -19,8 +19,8 @@ from orchestrator.load.fields import (
     OPTIONS,
     SECRET,
     TAGS,
-    UPSTREAM,
 )
+from orchestrator.load.fields_upstream import UPSTREAM
 from tests.drafts import HEAD, IMAGES, app, load, more, places, problems
 
 FIELD_NAMES = {

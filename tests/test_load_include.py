@@ -137,7 +137,7 @@ INCLUDES = [
     ("directory", "[¦teams]", "EMPTY-INCLUDE"),
     ("above", "[¦'../*.yaml']", "PATH-OUTSIDE"),
     ("absolute", "[¦/etc/*.yaml]", "PATH-OUTSIDE"),
-    ("address", "[¦'https://x/a.yaml']", "NOT-YET"),
+    ("address", "[¦'https://x/a.yaml']", "BAD-VALUE"),
     ("twice", "['*.x', ¦'*.x']", "DUPLICATE-VALUE"),
     ("nothing", "¦[]", "NO-VALUE"),
     ("text", "¦a.yaml", "WRONG-TYPE"),

@@ -13,7 +13,7 @@ import yaml
 from orchestrator.load import fields as fields_table
 from orchestrator.load import schema
 from orchestrator.load.fields import HIERARCHY
-from orchestrator.load.kinds import Kind, ListOf, MapOf, Record, Text
+from orchestrator.load.kinds import AllOrEach, Either, Kind, ListOf, MapOf, Record, Text
 from orchestrator.model import names
 from tests.drafts import HEAD, IMAGES, places
 from tests.test_load import WHOLE
@@ -32,6 +32,10 @@ platforms: [linux/amd64]
 include: [teams/*.yaml]
 defaults: {tier: base, labels: {a: b}, eol: "2030-01-01", reproducible: false}
 tiers: {base: {packages: apt, options: {network: none}, tags: {floating: [x]}}}
+undeclared_upstreams: warn
+upstreams:
+  a:1.2: {track: 'semver ">=1.27 <2"', soak: 24h, urgent: true, mirror: true, on_change: notify}
+  b: {source: c, pin: "sha256:DIGEST", on_change: {hold: {until: "2030-01-01", because: 4711}}}
 images:
   "{x}-py{python}":
     context: "images/{python}"
@@ -42,8 +46,9 @@ images:
     aliases: ["quay.io/a/{x}"]
     formerly: ["old-{x}", "{x}"]
     eol: "{x}"
-  old: {retired: true, replaced_by: new, formerly: older}
-"""
+    on_parent_change: {"{x}": rebuild, b: {hold: {until: "2031-01-01", because: x}}}
+  old: {retired: true, replaced_by: new, formerly: older, on_parent_change: final-only}
+""".replace("DIGEST", "0" * 64)
 INCLUDED = """\
 images: {a: {context: a, version: 1}}
 subscriptions: [{team: a, images: [a], events: [image.failed]}]
@@ -57,7 +62,7 @@ BEYOND_SCHEMA = {
 NAMES_BEYOND_SCHEMA = {
     "octal number", "number with a sign", "yes for true", "True in capitals", "limit's name",
     "limit's grammar", "limit's order", "host's address", "host's name", "empty path",
-    "backslashes", "id of BuildKit's", "escape sequence in quotes",
+    "backslashes", "program for context", "id of BuildKit's", "escape sequence in quotes",
 }  # fmt: skip
 
 
@@ -103,6 +108,19 @@ def test_an_included_file_has_a_schema_of_its_own() -> None:
         ("retired: true", "retired: false"),
         ("replaced_by: new", "replaced_by: New"),
         ("formerly: older", "formerly: []"),
+        ("undeclared_upstreams: warn", "undeclared_upstreams: ignore"),
+        ("track: 'semver", "track: 'smever"),
+        ("soak: 24h", "soak: 24 h"),
+        ("urgent: true", "urgent: now"),
+        ("mirror: true", "mirror: localhost:5000/x"),
+        ("on_change: notify", "on_change: hold"),
+        ('pin: "sha256:', 'pin: "sha512:'),
+        ('until: "2030-01-01", because: 4711', 'until: "2030-01-01"'),
+        ('until: "2030-01-01"', "until: soon"),
+        ("because: 4711", 'because: " "'),
+        ('"{x}": rebuild', '"{x}": rebuilt'),
+        ("on_parent_change: final-only", "on_parent_change: {}"),
+        ("on_parent_change: final-only", "on_parent_change: [final-only]"),
     ],
 )
 def test_what_is_wrong_in_newer_fields_the_schema_refuses(old: str, new: str) -> None:
@@ -132,8 +150,10 @@ def test_every_field_is_documented() -> None:
     def fields(kind: Kind, path: str) -> list[tuple[str, str]]:
         if isinstance(kind, ListOf):
             return fields(kind.item, path)
-        if isinstance(kind, MapOf):
+        if isinstance(kind, MapOf | AllOrEach):
             return fields(kind.value, path)
+        if isinstance(kind, Either):
+            return fields(kind.record, path)
         if not isinstance(kind, Record):
             return []
         found = []

@@ -33,7 +33,7 @@ def check_files(
     """
     try:
         files = open_files(session)
-        hierarchy = load_files(files, session.settings.registry, today=today())
+        hierarchy = load_files(files, session.settings.registry, today=today(), strict=True)
     except InvalidInput as error:
         if report:
             report(error.problems)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from orchestrator.errors import Problem
 from orchestrator.load.draft import Draft, DraftImage
 from orchestrator.load.read import Values
-from orchestrator.load.rules import soak_s
+from orchestrator.load.upstreams import undeclared, upstream
 from orchestrator.model.hierarchy import (
     Builder,
     BuildOptions,
@@ -16,9 +16,8 @@ from orchestrator.model.hierarchy import (
     Parent,
     Secret,
     Subscription,
-    Upstream,
 )
-from orchestrator.model.names import normal_platform, parse_reference, parse_repository
+from orchestrator.model.names import Reference, normal_platform, parse_repository
 
 
 def compose(
@@ -26,7 +25,9 @@ def compose(
     order: Sequence[str],
     parents: Mapping[str, tuple[Parent, ...]],
     registries: tuple[str, ...],
+    made_up: Mapping[str, Reference],
     found: tuple[Problem, ...],
+    unusable: Mapping[str, str],
 ) -> Hierarchy:
     """Return the hierarchy.
 
@@ -35,24 +36,21 @@ def compose(
         order: the ids, parents first.
         parents: image id → its parents.
         registries: where images are published; at least one.
+        made_up: upstreams that only Dockerfiles name → where they are looked up.
         found: the warnings.
+        unusable: image id → why its files in a repository elsewhere are no use.
     """
     top = draft.top
-    images = _Images(registries)
+    images = _Images(registries, unusable)
     return Hierarchy(
         name=str(top["name"]),
         file=draft.file,
         images={name: images.image(draft.images[name], parents[name]) for name in order},
         upstreams={
-            str(name): Upstream(
-                name=str(name),
-                source=parse_reference(str(said.get("source", name))),
-                soak_s=soak_s(said.get("soak", "0")),
-                mirror=said.get("mirror", False),
-                line=name.line,
-            )
+            str(name): upstream(name, said, registries[0])
             for name, said in top.get("upstreams", {}).items()
-        },
+        }
+        | {name: undeclared(name, source) for name, source in made_up.items()},
         secrets={
             str(name): Secret(name=str(name), env=_text(said, "env"), file=_text(said, "file"))
             for name, said in top.get("secrets", {}).items()
@@ -81,8 +79,9 @@ def compose(
 class _Images:
     """Makes images that share what they have in common: there may be thousands of them."""
 
-    def __init__(self, registries: tuple[str, ...]) -> None:
+    def __init__(self, registries: tuple[str, ...], unusable: Mapping[str, str]) -> None:
         self._registries = registries
+        self._unusable = unusable
         self._plain: dict[str, str] = {}
         self._options: dict[int, BuildOptions] = {}
 
@@ -123,6 +122,7 @@ class _Images:
             retired=image.retired,
             replaced_by=self._text(said, "replaced_by"),
             eol=self._text(said, "eol"),
+            unusable=self._unusable.get(image.id, ""),
             file=image.id.file.name,
             line=image.id.line,
         )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import posixpath
 
 from orchestrator.errors import Problem
+from orchestrator.load.addresses import check_in_repository, doubt_transport
 from orchestrator.load.inherit import Shared
 from orchestrator.load.problems import Problems, shown
 from orchestrator.load.read import Items, Values
 from orchestrator.load.texts import check_inside
 from orchestrator.load.yaml_nodes import Scalar
+from orchestrator.model.address import address_of
 from orchestrator.model.names import normal_platform
 
 DEFAULT_IMMUTABLE = "{version}-{date}-{key}"
@@ -27,8 +29,11 @@ class DraftImage:
         said: these, and what it has from its tier and from `defaults`.
         broken: its fields are not all there; only its name counts.
         retired: it is not built, and its files are not looked at.
-        context: normalised, relative to the hierarchy file's directory; empty when retired.
-        dockerfile: likewise.
+        address: of the context, where that is in a repository elsewhere.
+        context: normalised, relative to the hierarchy file's directory, or the address as text;
+            empty when retired.
+        dockerfile: normalised, relative to the hierarchy file's directory, or to the repository's
+            root; empty when retired.
         platforms: normalised and sorted.
         immutable: tag template.
         floating: tag templates.
@@ -37,6 +42,7 @@ class DraftImage:
     """
 
     __slots__ = (
+        "address",
         "broken",
         "context",
         "dockerfile",
@@ -73,18 +79,32 @@ class DraftImage:
             # Only after a problem with them was kept: the Dockerfile can still be read.
             self.platforms = ("linux/amd64",)
         self.context = self.dockerfile = ""
+        self.address = None
         if self.retired:
             return
-        self.context = posixpath.normpath(str(said.get("context", ".")))
+        self.context = root = str(said.get("context", "."))
+        self.address = address_of(self.context)
+        if self.address is None:
+            self.context = root = posixpath.normpath(self.context)
+        else:
+            self.context, root = str(self.address), self.address.directory
+            self._doubt_address(problems)
         self.dockerfile = posixpath.normpath(
-            posixpath.join(self.context, str(said.get("dockerfile", "Dockerfile")))
+            posixpath.join(root, str(said.get("dockerfile", "Dockerfile")))
         )
-        for key, path in (("context", self.context), ("dockerfile", self.dockerfile)):
-            complaint = check_inside(path) if key in said else None
+        inside = check_inside if self.address is None else check_in_repository
+        for key, path in (("context", root), ("dockerfile", self.dockerfile)):
+            complaint = inside(path) if key in said else None
             if complaint:
                 self.broken = True
                 what = f"`{key}` of image {shown(image)}: {shown(said[key])} {complaint.what}"
                 problems.error(complaint.code, said[key], what, complaint.hint, once=True)
+
+    def _doubt_address(self, problems: Problems) -> None:
+        doubt = doubt_transport(self.address) if self.address else None
+        if doubt:
+            what = f"`context` of image {shown(self.id)} {doubt.what}"
+            problems.warn(doubt.code, self.said["context"], what, doubt.hint, once=True)
 
     @property
     def version(self) -> str:
@@ -143,8 +163,9 @@ class Draft:
     def wanted(self) -> tuple[tuple[str, str, str], ...]:
         """What to look at before :func:`resolve`: (image id, context, Dockerfile).
 
-        Paths are normalised and relative to the hierarchy file's directory. Images whose own
-        fields are wrong, and retired ones, are left out.
+        Paths are normalised and relative to the hierarchy file's directory, or to the root of the
+        repository that the context is in. Images whose own fields are wrong, and retired ones, are
+        left out.
         """
         return tuple(
             (name, image.context, image.dockerfile)

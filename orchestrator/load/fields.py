@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from orchestrator.load.fields_upstream import (
+    ON_CHANGE,
+    ON_PARENT_CHANGE,
+    UNDECLARED,
+    UPSTREAM,
+)
 from orchestrator.load.grammar import (
     ARGUMENT_NAME,
     AXIS,
     AXIS_VALUE,
+    CONTEXT,
     DATE,
-    DURATION,
     ENTRY_KEY,
     FILE_PATTERN,
     FREE_TEXT,
@@ -15,6 +21,7 @@ from orchestrator.load.grammar import (
     IMAGE_PATTERN,
     LABEL_NAME,
     NAME,
+    PARENT,
     PATH,
     PLATFORM,
     REFERENCE,
@@ -91,7 +98,7 @@ _COMMON = {
     "dockerfile": Field(
         PATH,
         "Path of the Dockerfile, relative to `context`. It may be outside of the context, "
-        "but not outside of this file's directory.",
+        "but not outside of this file's directory, or of the context's repository.",
         default="Dockerfile",
         varies=True,
     ),
@@ -117,6 +124,7 @@ _COMMON = {
         Flag(), "Whether an equal result may be taken for unchanged.", default=True
     ),
     "allow_latest": ALLOW_LATEST,
+    "on_parent_change": ON_PARENT_CHANGE,
     "eol": Field(
         DATE,
         "Last day on which it is supported, YYYY-MM-DD. Warned of 90 days ahead; afterwards no "
@@ -126,9 +134,10 @@ _COMMON = {
 }
 _TIER = Field(WORD, "A word for grouping, like base, runtime, app-server, application.")
 _CONTEXT = Field(
-    PATH,
+    CONTEXT,
     "Directory that is sent to the builder, relative to the directory of the hierarchy file, "
-    "also in a file that it includes.",
+    "also in a file that it includes. Or one of a git repository elsewhere: "
+    "https://git.example/team/app.git#REFERENCE:DIRECTORY, also ssh.",
     required=True,
     unless="retired",
     varies=True,
@@ -151,8 +160,9 @@ IMAGE = Record(
             MapOf(AXIS, ListOf(AXIS_VALUE, 1), 1, 8),
             "Makes one image of every combination of these values. `{axis}` stands for the value "
             "in the entry's key, `version`, `context`, `dockerfile`, `target`, `args`, `labels`, "
-            "`tags`, `repository`, `aliases`, `parents`, `eol`, `formerly` and `replaced_by`. A "
-            "key without `{axis}` gets the values appended: python-3.11-bookworm.",
+            "`tags`, `repository`, `aliases`, `parents`, `eol`, `formerly`, `replaced_by` and the "
+            "keys of `on_parent_change`. A key without `{axis}` gets the values appended: "
+            "python-3.11-bookworm.",
         ),
         "exclude": Field(
             ListOf(MapOf(AXIS, AXIS_VALUE, 1)),
@@ -166,11 +176,13 @@ IMAGE = Record(
             for name in ("platforms", "drop_platforms", "args", "secrets", "labels", "options")
         },
         "parents": Field(
-            ListOf(Text("an image id or an upstream's name")),
+            ListOf(PARENT),
             "What the Dockerfile stands on and copies from. Read from the Dockerfile; stated "
             "here, it is compared with it.",
             varies=True,
         ),
+        "on_parent_change": ON_PARENT_CHANGE,
+        "on_change": ON_CHANGE,
         "tags": _COMMON["tags"],
         "repository": Field(
             REPOSITORY_PATH,
@@ -219,24 +231,6 @@ def _shared(title: str, **first: Field) -> Record:
 
 DEFAULTS = _shared("defaults", tier=_TIER)
 TIER = _shared("tier")
-
-UPSTREAM = Record(
-    "upstream",
-    {
-        "source": Field(REFERENCE, "Where it is looked up. Without it, under its own name."),
-        "soak": Field(
-            DURATION,
-            "A new digest is used only this long after it was first seen: 24h, 30m, 7d.",
-            default="0",
-        ),
-        "mirror": Field(
-            Flag(),
-            "Whether it is copied into `<registry>/mirror/…` and built from there.",
-            False,
-            False,
-        ),
-    },
-)
 
 SECRET = Record(
     "secret",
@@ -337,6 +331,7 @@ HIERARCHY = Record(
             MapOf(REFERENCE, UPSTREAM, most=20_000),
             "Images that come from outside, by the name that Dockerfiles use in FROM.",
         ),
+        "undeclared_upstreams": UNDECLARED,
         "defaults": Field(
             DEFAULTS,
             "What images say that do not say otherwise. Nearest wins: the image, then its tier, "

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from orchestrator.load.addresses import check_context
 from orchestrator.load.kinds import Text
 from orchestrator.load.texts import (
     check_argument_name,
     check_axis,
     check_date,
+    check_duration,
     check_image_id,
     check_path,
     check_pattern,
@@ -17,6 +19,7 @@ from orchestrator.load.texts import (
     check_repository,
     check_repository_path,
     check_requirement,
+    check_track,
     check_webhook_url,
 )
 
@@ -58,6 +61,11 @@ DATE = Text("a day like 2027-06-30", r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", check=chec
 REQUIREMENT = Text("versions like >=1.2, <2", check=check_requirement, longest=128)
 FILE_PATTERN = Text("a pattern like teams/*.yaml", check=check_pattern, longest=1024)
 PATH = Text("a path inside the hierarchy's directory", check=check_path, longest=1024)
+CONTEXT = Text(
+    "a directory, or an address like https://git.example/team/app.git#main:docker",
+    check=check_context,
+    longest=2048,
+)
 PLATFORM = Text("a platform like linux/amd64", check=check_platform)
 REGISTRY = Text("a registry like registry.example/gold", check=check_registry)
 REGISTRY_HOST = Text("HOST or HOST:PORT", check=check_registry_host)
@@ -83,8 +91,26 @@ LABEL_NAME = Text(
     longest=128,
 )
 DURATION = Text(
-    "a duration like 24h, 30m or 7d", r"^(?:0|[0-9]{1,6}[smhdw])$", loose=True, longest=8
+    "a duration like 24h, 30m or 7d",
+    r"^(?:0|[0-9]{1,9}[smhdw])$",
+    loose=True,
+    longest=10,
+    check=check_duration,
 )
+DIGEST = Text("a digest: sha256: and 64 hexadecimal digits", r"^sha256:[0-9a-f]{64}$")
+TRACK = Text(
+    "tag, digest, or semver and a range like ^1.27",
+    r"^(?:tag|digest|semver\s[\s\S]+)$",
+    longest=128,
+    check=check_track,
+)
+POLICY = Text(
+    "a policy",
+    choices=("rebuild", "final-only", "notify"),
+    or_else="{hold: {until: 2027-06-30, because: the vendor certifies 12.4 only}}",
+)
+REASON = Text("a reason", r"^[\s\S]*\S[\s\S]*$", longest=1000, loose=True)
+PARENT = Text("an image id or an upstream's name")
 IMAGE_PATTERN = Text("an image id, or a pattern with * and ?", r"^[a-z0-9._*?\[\]!-]+$")
 SECRET_SOURCE = Text(
     "env:NAME or file:PATH", r"^(?:env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$", private=True

@@ -15,7 +15,8 @@ from orchestrator.load.grammar import REQUIREMENT
 from orchestrator.load.life import check_life
 from orchestrator.load.matrix import Entries
 from orchestrator.load.problems import Place, Problems, SourceFile, shown
-from orchestrator.load.read import Values, complaint_of, read_record
+from orchestrator.load.read import Values, read_record
+from orchestrator.load.refusals import complaint_of
 from orchestrator.load.requirement import is_met
 from orchestrator.load.rules import check
 from orchestrator.load.yaml_nodes import Scalar

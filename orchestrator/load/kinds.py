@@ -38,6 +38,7 @@ class Text(NamedTuple):
         private: whether it may be a secret, which messages do not repeat.
         loose: whether editors may take the unquoted text for a number or a boolean.
         braces: whether it may have braces that are no axis of a matrix.
+        or_else: what else its field takes, for hints beside ``choices``.
     """
 
     what: str
@@ -49,6 +50,7 @@ class Text(NamedTuple):
     private: bool = False
     loose: bool = False
     braces: bool = False
+    or_else: str = ""
 
 
 class Flag(NamedTuple):
@@ -111,6 +113,32 @@ class MapOf(NamedTuple):
     most: int | None = None
 
 
+class Either(NamedTuple):
+    """A text, or a record in place of it.
+
+    Attributes:
+        text: the short form, with choices; its ``or_else`` shows the long one.
+        record: the long form: one key, a record of its own.
+    """
+
+    text: Text
+    record: Any
+
+
+class AllOrEach(NamedTuple):
+    """One value for all, or a map with the user's keys; read as a map, the one value under ``*``.
+
+    Attributes:
+        key: kind of every key; with a matrix around it, keys may have its axes.
+        value: kind of every value.
+        most: most entries.
+    """
+
+    key: Text
+    value: Either
+    most: int | None = None
+
+
 class Field(NamedTuple):
     """One key of a record.
 
@@ -152,4 +180,4 @@ class Record(NamedTuple):
     elsewhere: frozenset[str] = frozenset()
 
 
-Kind = Text | Flag | Whole | ListOf | OneOrMore | MapOf | Record
+Kind = Text | Flag | Whole | ListOf | OneOrMore | MapOf | Either | AllOrEach | Record

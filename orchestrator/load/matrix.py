@@ -9,9 +9,10 @@ from typing import Any
 
 from orchestrator.load.fields import IMAGE
 from orchestrator.load.grammar import IMAGE_ID
-from orchestrator.load.kinds import Kind, ListOf, MapOf, OneOrMore, Record, Text
+from orchestrator.load.kinds import AllOrEach, Kind, ListOf, MapOf, OneOrMore, Record, Text
 from orchestrator.load.problems import Problems, shown, where
-from orchestrator.load.read import Items, Values, complaint_of, refuse_axis, refuse_text
+from orchestrator.load.read import Items, Values
+from orchestrator.load.refusals import complaint_of, refuse_axis, refuse_text
 from orchestrator.load.yaml_nodes import Scalar
 from orchestrator.model.tags import fill, placeholders
 
@@ -194,11 +195,29 @@ class Entries:
                     return None
                 record[key] = filled
             return record
+        if isinstance(kind, AllOrEach):
+            return self._filled_keys(value, values, name)
         if isinstance(value, dict):
             assert isinstance(kind, MapOf)
             found = {k: self._filled(kind.value, v, values, name) for k, v in value.items()}
             return None if None in found.values() else found
         return value
+
+    def _filled_keys(
+        self, value: Mapping[Scalar, Any], values: Mapping[str, str], name: str
+    ) -> dict[Scalar, Any]:
+        """Fill in keys only: what is said to people stays as they wrote it."""
+        found: dict[Scalar, Any] = {}
+        for key, item in value.items():
+            text = fill(key, values)
+            self._characters += len(text)
+            filled = key if text == key else key.at_same_place(text)
+            if filled in found:
+                what = f"{name} has {shown(filled)} twice"
+                self._problems.error("DUPLICATE-KEY", key, what, "remove one of them", once=True)
+                del found[filled]  # its place too: the other one fits some other variant
+            found[filled] = item
+        return found
 
     def _keep(self, image: Scalar, key: Scalar, said: Values | None, combination: str) -> None:
         first, made_of = self._declared.setdefault(image, (key, combination))
@@ -233,8 +252,10 @@ def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, Scalar):
         yield value
     elif isinstance(value, dict):
-        for item in value.values():
+        for key, item in value.items():
             yield from _texts(item)
+            if isinstance(key, Scalar):
+                yield key
     elif isinstance(value, list):
         for item in value:
             yield from _texts(item)

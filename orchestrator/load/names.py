@@ -30,6 +30,9 @@ class Meaning(NamedTuple):
 class Names:
     """Every name that images and upstreams answer to.
 
+    Attributes:
+        made_up: upstreams that only Dockerfiles name → where they are looked up.
+
     Args:
         draft: the file.
         registries: where images are published: what the file says, and what overrides it.
@@ -37,6 +40,7 @@ class Names:
     """
 
     def __init__(self, draft: Draft, registries: tuple[str, ...], problems: Problems) -> None:
+        self.made_up: dict[str, Reference] = {}
         self._draft = draft
         self._problems = problems
         self._registries = registries
@@ -101,6 +105,34 @@ class Names:
             return None
         what = f"{shown(name)} is neither an image of this hierarchy nor declared under `upstreams`"
         return Complaint("UNDECLARED-UPSTREAM", what, self._way_out(name, reference))
+
+    def subject(self, name: str) -> str | None:
+        """Return the image or upstream that a text in the hierarchy file names; None if none."""
+        try:
+            parse_reference(name)
+        except ValueError:
+            return None
+        meaning = self.meaning(name)
+        return None if meaning is None or isinstance(meaning, Complaint) else meaning.subject
+
+    def made_up_for(self, name: str, complaint: Complaint) -> Meaning | None:
+        """Return an upstream where none is declared; None where one has to be.
+
+        Args:
+            name: as a Dockerfile spells it.
+            complaint: what :meth:`meaning` said of it; the first time it is the meaning's doubt.
+        """
+        if self._draft.top.get("undeclared_upstreams") != "warn":
+            return None
+        if complaint.code != "UNDECLARED-UPSTREAM":
+            return None
+        source = _with_tag(parse_reference(name))
+        self.made_up[name] = source
+        self._upstreams[name] = name
+        self._upstreams_by_reference[source] = name
+        # Warnings are one line each.
+        hint = f'declare it: upstreams: {{"{name}": {{source: "{source}"}}}}'
+        return Meaning(ParentKind.UPSTREAM, name, complaint._replace(hint=hint))
 
     def _published(
         self, name: str, reference: Reference, images: list[DraftImage]

@@ -14,7 +14,8 @@ from orchestrator.load.yaml_nodes import Scalar
 
 _LONGEST = 400
 _LONGEST_DATA = 8192
-_RECORDS = ("tags", "options")
+#: Fields that are put together key by key.
+_MERGED = ("tags", "options", "args", "labels", "on_parent_change")
 _TOP = ("platforms", "tags", "allow_latest")
 
 
@@ -67,7 +68,7 @@ def _field(draft: Draft, image: DraftImage, field: str) -> Iterator[Origin]:
     layers = [*draft.shared.layers(image.own)]
     if field in _TOP:
         layers.append(("hierarchy", draft.top))
-    if field in _RECORDS or field in ("args", "labels"):
+    if field in _MERGED:
         keys = dict.fromkeys(str(key) for _, said in layers for key in said.get(field, ()))
         for key in keys:
             yield from _nearest(image, [(n, s.get(field, {})) for n, s in layers], field, key)

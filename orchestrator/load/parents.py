@@ -10,7 +10,7 @@ from orchestrator.load.draft import Draft, DraftImage
 from orchestrator.load.kinds import Complaint
 from orchestrator.load.life import successors
 from orchestrator.load.names import Names
-from orchestrator.load.problems import Problems, shown
+from orchestrator.load.problems import Problems, Spot, shown
 from orchestrator.load.yaml_nodes import Scalar
 from orchestrator.model.hierarchy import Parent, ParentKind
 from orchestrator.model.names import parse_reference
@@ -29,12 +29,31 @@ class Parents:
 
     Attributes:
         of: image id → its parents; of images whose Dockerfile is wrong, those that are known.
+        whole: ids of the images of which all parents are known.
+        unusable: image id → why its files, in a repository elsewhere, are no use. That is not the
+            hierarchy's mistake, and stops nobody else.
+
+    Args:
+        draft: the images.
+        files: image id → what was found where ``draft.wanted`` points.
+        names: what names in Dockerfiles mean.
+        problems: where mistakes are kept.
+        told_later: whoever plans tells of what is no use, so no warning does.
     """
 
     def __init__(
-        self, draft: Draft, files: Mapping[str, ImageFiles], names: Names, problems: Problems
+        self,
+        draft: Draft,
+        files: Mapping[str, ImageFiles],
+        names: Names,
+        problems: Problems,
+        *,
+        told_later: bool = False,
     ) -> None:
         self.of: dict[str, tuple[Parent, ...]] = {}
+        self.unusable: dict[str, str] = {}
+        self._told_later = told_later
+        self.whole: set[str] = set()
         self._directory = posixpath.dirname(draft.file)
         self._names = names
         self._problems = problems
@@ -49,6 +68,8 @@ class Parents:
                 self.of[name] = ()
             elif not image.broken and self._is_there(image, files[name]):
                 said[name] = self._read(image, {})
+            elif name in self.unusable:
+                self.of[name] = ()
         triggers = {image: read.triggers for image, read in said.items() if read.triggers}
         for name, read in said.items():
             if problems.is_full:
@@ -57,13 +78,36 @@ class Parents:
             # ONBUILD copies into whoever stands on it: read again those who may.
             again = triggers and any(self._trigger_names(p.name, triggers) for p in read.names)
             self._keep(image, self._read(image, triggers) if again else read)
+        self.of = {name: self.of[name] for name in draft.images if name in self.of}
         self._doubt_inherited()
 
     def dockerfile(self, image: DraftImage) -> str:
         """Return the Dockerfile's path as the user would write it."""
+        if image.address is not None:
+            return image.address.file(image.dockerfile)
         return posixpath.normpath(posixpath.join(self._directory, image.dockerfile))
 
+    def give_up(self, image: DraftImage, why: str) -> None:
+        """Keep why an image's files in a repository elsewhere are no use; the first reason counts.
+
+        Args:
+            image: with an address.
+            why: one sentence; the repository is named beside it.
+        """
+        if image.id in self.unusable:
+            return
+        self.unusable[str(image.id)] = why
+        if not self._told_later:
+            what = f"image {shown(image.id)} could not be planned: {image.context}: {why}"
+            hint = "`orchestrate plan` fetches it; other images are planned all the same"
+            self._problems.warn("SOURCE-UNUSABLE", image.place("context"), what, hint)
+
     def _is_there(self, image: DraftImage, files: ImageFiles) -> bool:
+        if image.address is not None:
+            if files.unusable or files.dockerfile_text is None:
+                self.give_up(image, files.unusable or "it cannot be read")
+            self._texts[image.id] = files.dockerfile_text or ""
+            return files.dockerfile_text is not None
         if files.context_problem:
             what = f"the context {shown(image.context)} of image {shown(image.id)}"
             what = f"{what} {files.context_problem}"
@@ -113,12 +157,16 @@ class Parents:
         parents = [self._parent(image, named) for named in read.names]
         self.of[str(image.id)] = tuple(parent for parent in parents if parent)
         self._check_keys(image)
-        if self._problems.errors == before and None not in parents:
+        known = None not in parents and image.id not in self.unusable
+        if self._problems.errors == before and known:
+            self.whole.add(str(image.id))
             self._check_stated(image)
             self._check_given(image, read)
 
     def _parent(self, image: DraftImage, named: NamedParent) -> Parent | None:
         meaning = self._names.meaning(named.name)
+        if isinstance(meaning, Complaint):
+            meaning = self._names.made_up_for(named.name, meaning) or meaning
         if meaning is None:
             return None
         if isinstance(meaning, Complaint):
@@ -171,7 +219,7 @@ class Parents:
         for name in image.said["parents"]:
             subject = name
             if name not in read:
-                meaning = self._stated_meaning(name)
+                meaning = self._names.subject(name)
                 if meaning is None:
                     hint = self._problems.did_you_mean(name, self._names.known())
                     what = f"image {shown(image.id)} states the parent {shown(name)}"
@@ -187,7 +235,7 @@ class Parents:
                 what = f"image {shown(image.id)} states the parent {shown(name)}"
                 what = f"{what} on line {name.line}, and its Dockerfile does not name it"
                 hint = f"it names: {lines or 'nothing'}"
-                self._problems.error("PARENTS-DISAGREE", name, what, hint)
+                self._refuse(image, "PARENTS-DISAGREE", name, what, hint)
         for subject, parent in read.items():
             # One that nobody knows is probably this one, misspelt.
             if subject not in stated and not unknown:
@@ -195,15 +243,7 @@ class Parents:
                 what = f"image {shown(image.id)} states its parents on line {spot.line}"
                 what = f"{what} without {shown(subject)}: {self._line(image, parent)}"
                 hint = f"add {subject} to `parents`, or leave `parents` out"
-                self._problems.error("PARENTS-DISAGREE", spot, what, hint)
-
-    def _stated_meaning(self, name: str) -> str | None:
-        try:
-            parse_reference(name)
-        except ValueError:
-            return None
-        meaning = self._names.meaning(name)
-        return None if meaning is None or isinstance(meaning, Complaint) else meaning.subject
+                self._refuse(image, "PARENTS-DISAGREE", spot, what, hint)
 
     def _line(self, image: DraftImage, parent: Parent) -> str:
         source = self._texts[image.id].split("\n")[parent.line - 1].strip()
@@ -232,7 +272,7 @@ class Parents:
 
     def _doubt_inherited(self) -> None:
         """Doubt arguments of `defaults` and of tiers that no image at all takes."""
-        if self._problems.errors:
+        if self._problems.errors or self.unusable:
             return
         for name, taken in self._inherited.values():
             if not taken:
@@ -246,7 +286,15 @@ class Parents:
         what = f"`{key}` of image {shown(image.id)}: {shown(self.dockerfile(image))}"
         hint = self._problems.did_you_mean(stage, read.stages)
         hint = hint or f"its stages: {', '.join(read.stages) or 'none has a name'}"
-        self._problems.error("UNKNOWN-STAGE", spot, f"{what} has no stage {shown(stage)}", hint)
+        what = f"{what} has no stage {shown(stage)}"
+        self._refuse(image, "UNKNOWN-STAGE", spot, what, hint)
+
+    def _refuse(self, image: DraftImage, code: str, spot: Spot, what: str, hint: str) -> None:
+        """Keep that the hierarchy and a Dockerfile disagree."""
+        if image.address is not None:
+            self.give_up(image, what)
+        else:
+            self._problems.error(code, spot, what, hint)
 
     def _problem(
         self,
@@ -257,6 +305,9 @@ class Parents:
         hint: str = "",
         severity: str = "error",
     ) -> None:
+        if image.address is not None and severity == "error":
+            self.give_up(image, f"{image.dockerfile}{f':{line}' if line else ''}: {what}")
+            return
         lines = self._texts[image.id].split("\n")
         source = lines[line - 1].rstrip("\r") if 0 < line <= len(lines) else ""
         column = 1 + len(source) - len(source.lstrip()) if line else 0

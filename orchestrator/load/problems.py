@@ -20,6 +20,8 @@ _MAX_TEXT = 2000
 _MAX_SOURCE_LINE = 600
 
 _USER_INFO = r"(?<![\w.-])(?P<keep>)[^\s/@:'\"]+:[^\s/@'\"]+(?=@(?!sha256:))"
+#: A token may stand where the user's name would.
+_ONLY_USER = r"(?P<keep>https?://|://(?=:))[^\s/@'\"*]+(?=@)"
 _SECRET_VALUE = (
     r"(?i)(?<![\w.-])(?P<keep>[\"']?[\w.-]*(?:token|password|passwd|secret|credential|api[_-]?key|private[_-]?key)"
     r"[\"']?\s*[:=]\s*)(?!\s|[\"']?(?:env|file):|[{\[])(\"[^\"]*\"|'[^']*'|[^\s,}#]+)"
@@ -259,6 +261,7 @@ def masked(text: str, *, same_length: bool = False) -> str:
 
     if "@" in text:
         text = re.sub(_USER_INFO, stars, text)
+        text = re.sub(_ONLY_USER, stars, text)
     if ":" in text or "=" in text:
         text = re.sub(_SECRET_VALUE, stars, text)
     return re.sub(_TOKEN, stars, text)

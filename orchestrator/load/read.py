@@ -6,7 +6,8 @@ import re
 from typing import Any
 
 from orchestrator.load.kinds import (
-    Complaint,
+    AllOrEach,
+    Either,
     Flag,
     Kind,
     ListOf,
@@ -16,8 +17,9 @@ from orchestrator.load.kinds import (
     Text,
     Whole,
 )
-from orchestrator.load.problems import Problems, SourceFile, closest, shown
-from orchestrator.load.yaml_nodes import CONTROL, Mapping, Node, Refused, Scalar, Sequence
+from orchestrator.load.problems import Problems, SourceFile, shown
+from orchestrator.load.refusals import complaint_of, refuse_axis, refuse_text
+from orchestrator.load.yaml_nodes import Mapping, Node, Refused, Scalar, Sequence
 from orchestrator.model.tags import placeholders
 
 _NULLS = ("null", "Null", "NULL", "~")
@@ -137,50 +139,6 @@ def read_record(
     return values
 
 
-def complaint_of(kind: Text, text: str) -> Complaint | None:
-    """Return why a text is not of its kind."""
-    if len(text) > kind.longest:
-        return Complaint("BAD-VALUE", f"is longer than {kind.longest} characters")
-    if CONTROL.search(text):
-        hint = "texts are made of what can be printed, tabs and line breaks"
-        return Complaint("BAD-VALUE", "has a control character", hint)
-    if kind.choices:
-        if text in kind.choices:
-            return None
-        near = closest(text, kind.choices)
-        hint = f"did you mean {shown(near)}?" if near else f"one of: {', '.join(kind.choices)}"
-        return Complaint("UNKNOWN-VALUE", "is not known", hint)
-    if kind.pattern is not None and not re.fullmatch(kind.pattern, text):
-        hint = ""
-        if kind.code == "BAD-NAME" and (name := _name_like(text)):
-            hint = f"for example {name}"
-        elif kind.private:
-            hint = "say where the secret is; and change one that stood here itself"
-        return Complaint(kind.code, f"is not valid: it takes {kind.what}", hint)
-    return kind.check(text) if kind.check else None
-
-
-def refuse_text(
-    kind: Text, text: Scalar, name: str, problems: Problems, *, once: bool = False
-) -> bool:
-    """Keep why a text is not of its kind; False when it is."""
-    complaint = complaint_of(kind, text)
-    if complaint is None:
-        return False
-    what = f"{name} {complaint.what}" if kind.private else f"{name}: {shown(text)} {complaint.what}"
-    problems.error(complaint.code, text, what, complaint.hint, private=kind.private, once=once)
-    return True
-
-
-def refuse_axis(
-    axis: str, axes: frozenset[str], spot: Scalar, name: str, problems: Problems
-) -> None:
-    """Keep that a text, or an exclusion, names no axis of its matrix."""
-    hint = problems.did_you_mean(axis, sorted(axes))
-    hint = hint or f"axes: {', '.join(sorted(axes))}"
-    problems.error("UNKNOWN-AXIS", spot, f"{name}: {shown(axis)} is no axis of its `matrix`", hint)
-
-
 def _axes(node: Mapping) -> Axes:
     """Return the names under a record's `matrix`, whatever is wrong with them."""
     if "matrix" not in node.entries:
@@ -211,8 +169,15 @@ def _read(kind: Kind, node: Node, key: Scalar, name: str, problems: Problems, ax
         kind = ListOf(kind.item, 1, kind.most)
     if isinstance(kind, ListOf):
         return _read_list(kind, node, name, problems, axes)
+    if isinstance(kind, Either):
+        return _read_either(kind, node, key, name, problems)
+    if isinstance(kind, AllOrEach):
+        return _read_all_or_each(kind, node, key, name, problems, axes)
     if not isinstance(node, Mapping):
-        _wrong_type(node, name, "a map", problems)
+        fields = kind.fields.values() if isinstance(kind, Record) else ()
+        needed = ", ".join(field.example for field in fields if field.required and field.example)
+        hint = f"for example `{{{needed}}}`" if needed else ""
+        _wrong_type(node, name, "a map", problems, hint)
         return None
     if isinstance(kind, MapOf):
         return _read_map(kind, node, name, problems, axes)
@@ -224,7 +189,8 @@ def _read_text(
 ) -> Scalar | None:
     if not isinstance(node, Scalar):
         if not isinstance(node, Refused):
-            hint = "write one text, without [ ]" if isinstance(node, Sequence) else ""
+            brackets = "[ ]" if isinstance(node, Sequence) else "{ }"
+            hint = f"write one text, without {brackets}"
             _wrong_type(node, name, "text", problems, hint)
         return None
     if node.plain and (not node or node in _NULLS):
@@ -245,7 +211,7 @@ def _read_text(
 def _read_flag(node: Node, name: str, problems: Problems) -> bool | None:
     if isinstance(node, Scalar) and node.plain and node in ("true", "false"):
         return node == "true"
-    hint = ""
+    hint = "write true or false"
     if isinstance(node, Scalar) and node.lower() in _OTHER_BOOLEANS:
         meant = "true" if node.lower() in ("yes", "on", "y", "true") else "false"
         hint = f"write {meant}, in lower case and without quotes"
@@ -301,11 +267,62 @@ def _read_list(kind: ListOf, node: Node, name: str, problems: Problems, axes: Ax
     return items
 
 
+def _read_either(
+    kind: Either, node: Node, key: Scalar, name: str, problems: Problems
+) -> Scalar | Values | None:
+    if isinstance(node, Mapping) and node.entries.keys() & kind.record.fields.keys():
+        return read_record(kind.record, node, name, problems)
+    if not isinstance(node, Scalar):
+        choices = ", ".join(kind.text.choices)
+        hint = f"one of: {choices}; or {kind.text.or_else}"
+        _wrong_type(node, name, "a word, or `hold` with its keys", problems, hint)
+        return None
+    if node in kind.record.fields:
+        what = f"{name}: {shown(node)} needs more than the word"
+        problems.error("MISSING-KEY", node, what, f"for example {kind.text.or_else}")
+        return None
+    return _read_text(kind.text, node, key, name, problems, None)
+
+
+def _read_all_or_each(
+    kind: AllOrEach, node: Node, key: Scalar, name: str, problems: Problems, axes: Axes
+) -> dict[Scalar, Any] | None:
+    if isinstance(node, Mapping) and not _is_one(kind.value, node):
+        each = MapOf(kind.key, kind.value, 1, kind.most)
+        return _read_map(each, node, name, problems, axes, key_varies=True)
+    read = _read_either(kind.value, node, key, name, problems)
+    return None if read is None else {key.at_same_place("*"): read}
+
+
+def _is_one(kind: Either, node: Mapping) -> bool:
+    """Say whether a map is one value: users' keys may be spelled like ours."""
+    for word, field in kind.record.fields.items():
+        value = node.entries.get(word, (None, None))[1]
+        if isinstance(value, Mapping):
+            return not value.entries or not value.entries.keys() <= kind.record.fields.keys()
+        if value is not None:
+            return value not in kind.text.choices
+        if node.entries and node.entries.keys() <= field.kind.fields.keys():
+            # What belongs below our key, without it.
+            return all(
+                isinstance(value, Scalar) and value not in kind.text.choices
+                for _, value in node.entries.values()
+            )
+    return False
+
+
 def _read_map(
-    kind: MapOf, node: Mapping, name: str, problems: Problems, axes: Axes
+    kind: MapOf,
+    node: Mapping,
+    name: str,
+    problems: Problems,
+    axes: Axes,
+    *,
+    key_varies: bool = False,
 ) -> dict[Scalar, Any] | None:
     if len(node.entries) < kind.least:
-        problems.error("NO-VALUE", node, f"{name} is empty")
+        hint = "write at least one entry, or remove the key"
+        problems.error("NO-VALUE", node, f"{name} is empty", hint)
         return None
     if kind.most is not None and len(node.entries) > kind.most:
         what = f"{name} has {len(node.entries)} entries, and can have {kind.most}"
@@ -320,6 +337,10 @@ def _read_map(
         # The key of an entry with a matrix is the template of several.
         varies = may_vary and isinstance(value, Mapping) and "matrix" in value.entries
         complaint = None if varies else complaint_of(kind.key, key)
+        if key_varies and axes is not None:
+            unknown = next((axis for axis in placeholders(key) if axis not in axes), None)
+            if unknown is not None:
+                refuse_axis(unknown, axes, key, name, problems)
         if complaint:
             what = f"{name}: {shown(text)} {complaint.what}"
             problems.error(complaint.code, key, what, complaint.hint)
@@ -328,12 +349,6 @@ def _read_map(
         if complaint and isinstance(read, Values):
             read.broken = True
     return values
-
-
-def _name_like(text: str) -> str:
-    """Return a name in lower case that keeps the letters and digits of a text; may be empty."""
-    plain = re.sub("[^a-z0-9._]+", "-", text[:64].lower())
-    return re.sub("[._-]*-[._-]*|[.]{2,}|_{3,}", "-", plain).strip("._-")
 
 
 def _wrong_type(node: Node, name: str, wanted: str, problems: Problems, hint: str = "") -> None:

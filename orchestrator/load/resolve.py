@@ -12,8 +12,10 @@ from orchestrator.load.life import doubt_ends, doubt_order
 from orchestrator.load.names import Names
 from orchestrator.load.order import ordered
 from orchestrator.load.parents import Parents
+from orchestrator.load.policies import doubt_holds, set_policies
 from orchestrator.load.problems import Problems, shown
 from orchestrator.load.texts import check_registry, check_repository
+from orchestrator.load.upstreams import check_mirrors
 from orchestrator.model.hierarchy import Hierarchy, ParentKind
 from orchestrator.model.source import ImageFiles
 
@@ -24,6 +26,8 @@ def resolve(
     *,
     registry: str | None = None,
     today: str | None = None,
+    strict: bool = False,
+    told_later: bool = False,
 ) -> Hierarchy:
     """Return the valid hierarchy that a draft and its Dockerfiles make.
 
@@ -31,7 +35,9 @@ def resolve(
         draft: from :func:`orchestrator.load.parse`.
         files: image id → what was found where ``draft.wanted`` points; all of them.
         registry: published there, and only there, instead of where the file says.
-        today: ``YYYY-MM-DD``, to warn of ends of support; None: not known.
+        today: ``YYYY-MM-DD``, to tell of ends of support and of holds; None: not known.
+        strict: a hold that has ended is an error, and not only a warning.
+        told_later: whoever plans tells of repositories that are no use, so no warning does.
 
     Returns:
         The hierarchy, images with parents first, otherwise in the file's order.
@@ -43,18 +49,22 @@ def resolve(
     published = _registries(registry, draft, problems)
     names = Names(draft, tuple(dict.fromkeys((*published, *draft.registries))), problems)
     _check_upstream_names(draft, names, problems)
-    parents = Parents(draft, files, names, problems)
+    parents = Parents(draft, files, names, problems, told_later=told_later)
+    held = set_policies(draft, parents, names, problems)
     order = _order(draft, parents, problems)
     _check_platforms(draft, parents, problems)
     _check_repositories(draft, published, problems)
     doubt_order(draft, parents.of, problems)
     doubt_ends(draft, today, problems)
+    doubt_holds(held, today, problems, strict=strict)
+    check_mirrors(draft.top.get("upstreams", {}), published, names, problems)
     if not problems.errors:
         _doubt_unused_upstreams(draft, parents, problems)
     found = problems.sorted()
     if problems.errors:
         raise InvalidInput(found)
-    return compose(draft, order, parents.of, published, found)
+    unusable = parents.unusable
+    return compose(draft, order, parents.of, published, names.made_up, found, unusable)
 
 
 def _registries(override: str | None, draft: Draft, problems: Problems) -> tuple[str, ...]:
@@ -92,6 +102,13 @@ def _order(draft: Draft, parents: Parents, problems: Problems) -> list[str]:
         for image, found in parents.of.items()
     }
     order, cycles = ordered(below)
+    elsewhere = {i: c for c in cycles for i in c if draft.images[i].address is not None}
+    for image, cycle in elsewhere.items():
+        # Nobody who edits another repository may stop every image of this one.
+        parents.give_up(draft.images[image], f"it stands on itself: {' → '.join(cycle)}")
+        parents.of[image], below[image] = (), []
+    if elsewhere:
+        order, cycles = ordered(below)
     position = {image: number for number, image in enumerate(draft.images)}
     for cycle in cycles:
         start = min(range(len(cycle) - 1), key=lambda index: position[cycle[index]])
@@ -122,6 +139,9 @@ def _check_platforms(draft: Draft, parents: Parents, problems: Problems) -> None
                 what = f"image {shown(name)} is built for {', '.join(lacking)}"
                 what = f"{what}, and its parent {shown(subject)} is not"
                 hint = f"add it to image {subject}, or give {name} its own `platforms`"
+                if image.address is not None:
+                    parents.give_up(image, what)
+                    continue
                 problems.error("PLATFORM-MISSING", image.place("platforms"), what, hint)
 
 
@@ -137,6 +157,8 @@ def _check_repositories(draft: Draft, registries: tuple[str, ...], problems: Pro
 
 
 def _doubt_unused_upstreams(draft: Draft, parents: Parents, problems: Problems) -> None:
+    if parents.unusable:
+        return  # They may use any of them.
     used = {p.subject for found in parents.of.values() for p in found}
     for name in draft.top.get("upstreams", {}):
         if name not in used:

@@ -8,11 +8,11 @@ from typing import Any
 from orchestrator.load.draft import Draft, DraftImage
 from orchestrator.load.problems import Problems, Spot, masked, shown, where
 from orchestrator.load.read import Values
+from orchestrator.load.upstreams import check_upstream
 from orchestrator.load.yaml_nodes import Scalar
 from orchestrator.model.names import Repository, is_tag, parse_repository
 from orchestrator.model.tags import PLACEHOLDERS, RESERVED_PREFIXES, expand, placeholders
 
-_SOAK_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 # Comparing every pattern with every image takes long where there are many of both.
 _DOUBTED_SUBSCRIPTIONS = 100
 
@@ -30,11 +30,6 @@ def check(draft: Draft) -> None:
     _check_builders(draft.top.get("builders", []), problems)
     for number, subscription in enumerate(draft.top.get("subscriptions", [])):
         _check_subscription(subscription, draft, problems, doubt=number < _DOUBTED_SUBSCRIPTIONS)
-
-
-def soak_s(text: str) -> int:
-    """Return a duration of the field table in seconds."""
-    return 0 if text == "0" else int(text[:-1]) * _SOAK_UNITS_S[text[-1]]
 
 
 def _check_twins(kind: str, names: Iterable[Scalar], problems: Problems) -> None:
@@ -75,14 +70,7 @@ def _check_upstreams(draft: Draft, problems: Problems) -> None:
             problems.error("UPSTREAM-IS-IMAGE", name, what, hint)
         if said is None:
             continue
-        if "soak" in said and soak_s(said["soak"]) > 0:
-            what = f"`soak` of upstream {shown(name)}: this version does not wait yet"
-            hint = "leave it out, or write 0: a new digest is used at once"
-            problems.error("NOT-YET", said["soak"], what, hint)
-        if said.get("mirror"):
-            what = f"`mirror` of upstream {shown(name)}: this version does not copy upstreams yet"
-            hint = "leave it out, or write false"
-            problems.error("NOT-YET", said.places["mirror"], what, hint)
+        check_upstream(name, said, problems)
 
 
 def _check_image(image: DraftImage, draft: Draft, problems: Problems) -> None:

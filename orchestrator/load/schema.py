@@ -11,7 +11,18 @@ import json
 from typing import Any
 
 from orchestrator.load.fields import HIERARCHY, INCLUDED
-from orchestrator.load.kinds import Flag, Kind, ListOf, MapOf, OneOrMore, Record, Text, Whole
+from orchestrator.load.kinds import (
+    AllOrEach,
+    Either,
+    Flag,
+    Kind,
+    ListOf,
+    MapOf,
+    OneOrMore,
+    Record,
+    Text,
+    Whole,
+)
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -77,6 +88,11 @@ def _schema(kind: Kind, *, varies: bool = False) -> dict[str, Any]:
             **({"minProperties": kind.least} if kind.least else {}),
             **({} if kind.most is None else {"maxProperties": kind.most}),
         }
+    if isinstance(kind, Either):
+        return {"anyOf": [_text(kind.text), _record(kind.record)]}
+    if isinstance(kind, AllOrEach):
+        each = _schema(MapOf(kind.key, kind.value, 1, kind.most))
+        return {"anyOf": [*_schema(kind.value)["anyOf"], each]}
     return _record(kind)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from orchestrator.load.kinds import Complaint
 from orchestrator.load.problems import closest, shown
 from orchestrator.load.requirement import clauses
+from orchestrator.model.hierarchy import Track
 from orchestrator.model.names import (
     is_image_id,
     is_platform,
@@ -18,6 +19,7 @@ from orchestrator.model.names import (
     parse_repository,
 )
 from orchestrator.model.tags import PLACEHOLDERS
+from orchestrator.model.versions import is_range
 
 #: Platforms that BuildKit builds images for.
 PLATFORMS = (
@@ -72,6 +74,8 @@ _ULIMITS = (
     "sigpending",
     "stack",
 )
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_LONGEST_S = 366 * 86400
 _ANY_REGISTRY, _ANY_PATH = "registry.invalid/", "/any-path"
 _USER_INFO = r"(?:^|//|:)[^/@\s]*@(?!sha\d)"
 
@@ -89,10 +93,8 @@ def check_image_id(text: str) -> Complaint | None:
 def check_path(text: str) -> Complaint | None:
     """Refuse what is not a relative path inside the tree."""
     if "://" in text or text.startswith(("git@", "github.com/")):
-        hint = "name a directory beside this file"
-        return Complaint(
-            "NOT-YET", "is an address; contexts from git come in a later version", hint
-        )
+        hint = "only `context` may be elsewhere: https://git.example/team/app.git#main:docker"
+        return Complaint("BAD-VALUE", "is an address, not a path", hint)
     if text.startswith(("/", "~")):
         return Complaint("PATH-OUTSIDE", "is absolute", "name it relative to this file's directory")
     if "\\" in text:
@@ -198,6 +200,35 @@ def check_date(text: str) -> Complaint | None:
         hint = "YYYY-MM-DD, for example 2027-06-30"
         return Complaint("BAD-VALUE", f"is no date: {error}", hint)
     return None
+
+
+def check_duration(text: str) -> Complaint | None:
+    """Refuse what nobody waits for; the text has the form of a duration."""
+    if duration_s(text) > _LONGEST_S:
+        return Complaint("OUT-OF-RANGE", "is longer than a year", "for example 24h or 7d")
+    return None
+
+
+def duration_s(text: str) -> int:
+    """Return a duration of the field table in seconds."""
+    return 0 if text == "0" else int(text[:-1]) * _UNITS_S[text[-1]]
+
+
+def check_track(text: str) -> Complaint | None:
+    """Refuse ranges that are none; the text has the form of what a `track` takes."""
+    track, versions = track_of(text)
+    if track is Track.SEMVER and not is_range(versions):
+        hint = "for example `semver ^1.27`, `semver >=1.27 <2` or `semver 1.x || 2.x`"
+        return Complaint("BAD-VALUE", f"has the range {shown(versions)}, which is none", hint)
+    return None
+
+
+def track_of(text: str) -> tuple[Track, str]:
+    """Return what a `track` says, and its range; empty for all but ``semver``."""
+    word, _, versions = " ".join(text.split()).partition(" ")
+    if versions[:1] in ("'", '"') and versions[:1] == versions[-1:]:
+        versions = versions[1:-1].strip()
+    return Track(word), versions
 
 
 def check_requirement(text: str) -> Complaint | None:

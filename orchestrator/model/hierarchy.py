@@ -107,8 +107,10 @@ class Image:
         id: its name in the file and in bare FROMs.
         version: the version people know it by.
         repository: where it is published.
-        context: directory that is sent to the builder, relative to the hierarchy file's directory.
-        dockerfile: path of the Dockerfile, relative to the hierarchy file's directory.
+        context: directory that is sent to the builder, relative to the hierarchy file's directory;
+            or in a repository elsewhere: an :class:`orchestrator.model.address.Address` as text.
+        dockerfile: path of the Dockerfile, relative to the hierarchy file's directory, or to the
+            root of the context's repository.
         target: the stage to build; None for the last.
         tier: free word for grouping: base, runtime, app-server, application.
         platforms: sorted ``os/arch``; all of them or nothing is published.
@@ -131,6 +133,8 @@ class Image:
             ``context`` and ``dockerfile`` are empty and it has no parents.
         replaced_by: id of the image to stand on instead; only for a retired one.
         eol: ``YYYY-MM-DD`` of its last supported day; None where nobody said.
+        unusable: why its files cannot be had from their repository, so that nobody can decide
+            on it; its parents are then those of older files, or none. Empty: they can.
         file: the file that declares it, as the user would write its path.
         line: 1-based line of that file.
     """
@@ -161,6 +165,7 @@ class Image:
     retired: bool = False
     replaced_by: str | None = None
     eol: str | None = None
+    unusable: str = ""
     file: str = ""
     line: int = 0
 
@@ -204,7 +209,7 @@ class Upstream:
         pin: the digest that is used whatever the registry shows; None: the newest.
         mirror: repository it is copied to and built from, below the first registry; None: it is
             built from where it comes from.
-        line: 1-based line of the hierarchy file.
+        line: 1-based line of the hierarchy file; 0 for one that only Dockerfiles name.
     """
 
     name: str

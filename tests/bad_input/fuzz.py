@@ -20,7 +20,13 @@ from pathlib import Path
 from types import FrameType
 
 from orchestrator.cli import main
-from tests.bad_input import rows_dockerfiles, rows_fields, rows_sharing, rows_yaml
+from tests.bad_input import (
+    rows_dockerfiles,
+    rows_fields,
+    rows_sharing,
+    rows_upstreams,
+    rows_yaml,
+)
 from tests.world import DOCKERFILES, HEAD
 
 #: Seconds that no file of a few MB may take.
@@ -36,6 +42,8 @@ _WORDS = [
         "ONBUILD ", "# syntax=x\n", "# escape=`\n", "--push", "sha256:", ":99999", "{key}",
         "{version}", "{label.a}", "{a}", "matrix: {a: [1, 2]}", "exclude: [{a: 1}]", "include: [a]",
         "tiers: {a: {}}", "formerly: a", "retired: true", "replaced_by: a", "requires: '>=0'",
+        "on_change: notify", "on_parent_change: {'*': final-only}", "track: semver ^1", "hold",
+        "{hold: {until: 2027-01-01, because: a}}", "soak: 1d", "mirror: true", "pin: sha256:",
         "null", "true", "1e9", "0x1", "9" * 40, "\uff41", "e\u0301", "\ud7ff",
     )
 ]  # fmt: skip
@@ -54,7 +62,8 @@ def seeds() -> list[tuple[bytes, bytes]]:
     ]
     good = f"{HEAD}{''.join(lines)}".encode()
     found = [(good, text.encode()) for text in DOCKERFILES.values()]
-    for row in (*rows_yaml.ROWS, *rows_fields.ROWS, *rows_sharing.ROWS, *rows_dockerfiles.ROWS):
+    tables = (rows_yaml, rows_fields, rows_sharing, rows_upstreams, rows_dockerfiles)
+    for row in (row for table in tables for row in table.ROWS):
         pair = row.files.get("hierarchy.yaml"), row.files.get("app/Dockerfile", b"FROM scratch\n")
         match pair:
             case (bytes() as hierarchy, bytes() as dockerfile) if len(hierarchy) < 100_000:

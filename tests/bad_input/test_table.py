@@ -22,6 +22,7 @@ from tests.bad_input import (
     rows_plans,
     rows_sharing,
     rows_trees,
+    rows_upstreams,
     rows_writing,
     rows_yaml,
 )
@@ -35,6 +36,7 @@ TABLE: dict[str, tuple[Row, ...]] = {
     "yaml": rows_yaml.ROWS,
     "fields": rows_fields.ROWS,
     "sharing": rows_sharing.ROWS,
+    "upstreams": rows_upstreams.ROWS,
     "dockerfiles": rows_dockerfiles.ROWS,
     "files": rows_files.ROWS,
     "trees": rows_trees.ROWS,
@@ -46,7 +48,15 @@ TABLE: dict[str, tuple[Row, ...]] = {
 SELF_EXPLANATORY = ("BAD-VALUE", "OUT-OF-RANGE")
 LOST = "cannot write to standard output"
 #: Rows of what is legal, and probably not meant.
-ONLY_WARNED = ("a tier that does not exist", "init onto a schema of the user's")
+ONLY_WARNED = (
+    "a tier that does not exist",
+    "init onto a schema of the user's",
+    "urgent without a soak",
+    "a soak of a digest",
+    "an inherited policy for what is nobody's parent",
+    "a policy that nobody heeds",
+    "a context that nobody fetched yet",
+)
 ROWS = [(group, row) for group, rows in TABLE.items() for row in rows]
 COMMANDS = ("commands", "plans", "writing")
 
