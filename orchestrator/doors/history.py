@@ -1,4 +1,4 @@
-"""The diary in a file: runs, steps, claims and the journal of tag moves, in SQLite.
+"""The diary in a file: runs, steps, claims, the journal of tag moves and the ledger, in SQLite.
 
 Deleting it may cost an explanation; it never changes what is built.
 Source: docs/adr/0006-state.md
@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self
 
-from orchestrator.doors.sqlite import explained, open_for_reading, open_for_writing
-from orchestrator.errors import StateUnavailable
+from orchestrator.doors import ledger
+from orchestrator.doors.database import Database
+from orchestrator.model.measure import Ended
+from orchestrator.model.observation import Sighting
+from orchestrator.model.packages import PackageAnswer
 from orchestrator.model.run import (
     Failure,
     FailureCause,
@@ -27,10 +28,9 @@ from orchestrator.model.run import (
     Run,
     RunState,
     StepResult,
+    Streak,
 )
 from orchestrator.model.time import rfc3339
-
-T = TypeVar("T")
 
 
 class SqliteHistory:
@@ -51,12 +51,8 @@ class SqliteHistory:
         now_s: Callable[[], float] = time.time,
         busy_timeout_s: float = 30.0,
     ) -> None:
-        self._path = path
-        self._busy_timeout_s = busy_timeout_s
+        self._database = Database(path, busy_timeout_s)
         self._now_s = now_s
-        self._lock = threading.RLock()
-        self._connection: sqlite3.Connection | None = None
-        self._writable = False
 
     def __enter__(self) -> Self:
         return self
@@ -66,15 +62,11 @@ class SqliteHistory:
 
     def close(self) -> None:
         """Close the file; it is opened again when something is asked."""
-        with self._lock, explained(self._path):
-            if self._connection is not None:
-                self._connection.close()
-            self._connection = None
-            self._writable = False
+        self._database.close()
 
     def begin_run(self, run: Run) -> None:
         """Write a run that starts."""
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             connection.execute(
                 "INSERT INTO runs (id, hierarchy, command, who, trigger_word, because, revision, "
                 "started_at, finished_at, state, plan) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -86,16 +78,16 @@ class SqliteHistory:
 
     def finish_run(self, run_id: str, state: RunState, finished_at: str) -> None:
         """Write how a run ended."""
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             changed = connection.execute(
                 "UPDATE runs SET state = ?, finished_at = ? WHERE id = ?",
                 (str(state), finished_at, run_id),
             )
-            self._expect_one(changed, f"run {run_id}")
+            self._database.expect_one(changed, f"run {run_id}")
 
     def record_step(self, run_id: str, result: StepResult) -> None:
         """Write one step's result, with a row per platform; the same image again: one more try."""
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             (seq,) = connection.execute(
                 "SELECT coalesce(max(seq), 0) + 1 FROM steps WHERE run = ?", (run_id,)
             ).fetchone()
@@ -124,7 +116,7 @@ class SqliteHistory:
 
     def claim(self, repository: str, key: str, digest: str, run_id: str) -> str:
         """Claim a key once for all, or learn who did; see the protocol."""
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             connection.execute(
                 "INSERT INTO claims (repository, build_key, digest, run, claimed_at) "
                 "VALUES (?, ?, ?, ?, ?) ON CONFLICT (repository, build_key) DO NOTHING",
@@ -140,7 +132,7 @@ class SqliteHistory:
         self, repository: str, key: str, *, lost: str, digest: str, run_id: str
     ) -> bool:
         """Replace a claim whose digest is not in the registry, if it still says ``lost``."""
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             changed = connection.execute(
                 "UPDATE claims SET digest = ?, run = ?, claimed_at = ? "
                 "WHERE repository = ? AND build_key = ? AND digest = ?",
@@ -150,7 +142,7 @@ class SqliteHistory:
 
     def journal(self, run_id: str, moves: tuple[JournalledMove, ...]) -> None:
         """Write moves before any of them is done; all of them or, with an error, none."""
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             (seq,) = connection.execute(
                 "SELECT coalesce(max(seq), 0) + 1 FROM tag_moves WHERE run = ?", (run_id,)
             ).fetchone()
@@ -165,28 +157,32 @@ class SqliteHistory:
 
     def settle(self, run_id: str, move: JournalledMove, state: MoveState) -> None:
         """Write how one move ended."""
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             changed = connection.execute(
                 "UPDATE tag_moves SET state = ? WHERE run = ? AND seq = (SELECT max(seq) FROM "
                 "tag_moves WHERE run = ? AND image = ? AND repository = ? AND tag = ?)",
                 (str(state), run_id, run_id, move.image, move.repository, move.tag),
             )
-            self._expect_one(changed, f"move of {move.repository}:{move.tag} in run {run_id}")
+            self._database.expect_one(
+                changed, f"move of {move.repository}:{move.tag} in run {run_id}"
+            )
 
     def moves(self, run_id: str) -> tuple[JournalledMove, ...]:
         """Return a run's moves, in the order they were written."""
-        return self._read(_move, "SELECT * FROM tag_moves WHERE run = ? ORDER BY seq", (run_id,))
+        return self._database.read(
+            _move, "SELECT * FROM tag_moves WHERE run = ? ORDER BY seq", (run_id,)
+        )
 
     def runs(self, limit: int = 20) -> tuple[Run, ...]:
         """Return the newest runs, newest first."""
-        return self._read(
+        return self._database.read(
             _run, "SELECT * FROM runs ORDER BY started_at DESC, id DESC LIMIT ?", (limit,)
         )
 
     def run(self, run_id: str) -> Run | None:
         """Return one run by its id or an unambiguous prefix of it."""
         # The run with exactly this id has the shortest one that begins like it.
-        found = self._read(
+        found = self._database.read(
             _run,
             "SELECT * FROM runs WHERE substr(id, 1, ?) = ? ORDER BY length(id) LIMIT 2",
             (len(run_id), run_id),
@@ -199,7 +195,7 @@ class SqliteHistory:
         """Return a run's step results, in the order they ended; every try is one."""
         manifests: dict[int, dict[str, str]] = {}
         sizes: dict[int, dict[str, int]] = {}
-        for seq, platform, digest, size_bytes in self._read(
+        for seq, platform, digest, size_bytes in self._database.read(
             tuple,
             "SELECT seq, platform, digest, size_bytes FROM step_platforms WHERE run = ?",
             (run_id,),
@@ -207,7 +203,7 @@ class SqliteHistory:
             manifests.setdefault(seq, {})[platform] = digest
             if size_bytes:
                 sizes.setdefault(seq, {})[platform] = size_bytes
-        return self._read(
+        return self._database.read(
             lambda row: _result(row, manifests.get(row["seq"], {}), sizes.get(row["seq"], {})),
             "SELECT * FROM steps WHERE run = ? ORDER BY seq",
             (run_id,),
@@ -215,7 +211,7 @@ class SqliteHistory:
 
     def last_outcomes(self, hierarchy: str) -> Mapping[str, Outcome]:
         """Return image id → how its last step ended, over all runs of a hierarchy."""
-        rows = self._read(
+        rows = self._database.read(
             tuple,
             "SELECT steps.image, steps.outcome FROM steps JOIN "
             "(SELECT steps.image AS image, max(steps.run) AS run FROM steps "
@@ -228,7 +224,7 @@ class SqliteHistory:
 
     def repositories(self, hierarchy: str) -> tuple[str, ...]:
         """Return every repository in which runs of a hierarchy moved a tag, sorted."""
-        return self._read(
+        return self._database.read(
             lambda row: str(row[0]),
             "SELECT DISTINCT tag_moves.repository FROM tag_moves "
             "JOIN runs ON runs.id = tag_moves.run WHERE runs.hierarchy = ? ORDER BY 1",
@@ -237,7 +233,7 @@ class SqliteHistory:
 
     def durations(self) -> Mapping[str, float]:
         """Return image id → seconds its last build took."""
-        rows = self._read(
+        rows = self._database.read(
             tuple,
             "SELECT steps.image, steps.duration_s FROM steps JOIN "
             "(SELECT image, max(run) AS run FROM steps "
@@ -247,39 +243,58 @@ class SqliteHistory:
         )
         return dict(rows)
 
-    def _expect_one(self, changed: sqlite3.Cursor, what: str) -> None:
-        if changed.rowcount != 1:
-            raise StateUnavailable(
-                f"the state database {self._path} does not know {what}",
-                hint="was it replaced while the run was going on?",
-            )
+    def ended(self) -> tuple[Ended, ...]:
+        """Return how every step of every run ended, in the order of the runs; every try is one."""
+        return self._database.read(
+            _ended,
+            "SELECT runs.hierarchy, steps.image, steps.outcome, steps.digest, steps.was, "
+            "steps.duration_s, runs.started_at FROM steps JOIN runs ON runs.id = steps.run "
+            "ORDER BY steps.run, steps.seq",
+        )
 
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """Hold the one transaction that may write, from before the first read in it."""
-        with self._lock, explained(self._path):
-            if self._connection is None or not self._writable:
-                self.close()
-                self._connection = open_for_writing(self._path, self._busy_timeout_s)
-                self._writable = True
-            connection = self._connection
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+    def hierarchies(self) -> tuple[str, ...]:
+        """Return the names of the hierarchies that have runs or a ledger, sorted."""
+        with_runs = self._database.read(
+            lambda row: str(row[0]), "SELECT DISTINCT hierarchy FROM runs"
+        )
+        return tuple(sorted({*with_runs, *ledger.hierarchies(self._database)}))
 
-    def _read(
-        self, form: Callable[[sqlite3.Row], T], statement: str, values: tuple[object, ...] = ()
-    ) -> tuple[T, ...]:
-        with self._lock, explained(self._path):
-            if self._connection is None:
-                self._connection = open_for_reading(self._path, self._busy_timeout_s)
-            if self._connection is None:
-                return ()
-            return tuple(form(row) for row in self._connection.execute(statement, values))
+    def streaks(self, hierarchy: str) -> Mapping[str, Streak]:
+        """Return image id → the nightly runs that it failed in, in a row; see the protocol."""
+        rows = self._database.read(
+            tuple,
+            "SELECT steps.image, count(DISTINCT steps.run), max(runs.started_at) "
+            "FROM steps JOIN runs ON runs.id = steps.run LEFT JOIN "
+            "(SELECT steps.image AS image, max(steps.run) AS run FROM steps "
+            "JOIN runs ON runs.id = steps.run "
+            "WHERE runs.hierarchy = ? AND steps.outcome NOT IN "
+            "('failed', 'blocked', 'cancelled', 'skipped') GROUP BY steps.image) "
+            "AS good ON good.image = steps.image "
+            "WHERE runs.hierarchy = ? AND runs.command = 'patch' AND steps.outcome = 'failed' "
+            "AND (good.run IS NULL OR steps.run > good.run) GROUP BY steps.image",
+            (hierarchy, hierarchy),
+        )
+        return {image: Streak(nights=nights, last_at=last_at) for image, nights, last_at in rows}
+
+    def sightings(self, hierarchy: str) -> tuple[Sighting, ...]:
+        """Return what was seen of a hierarchy's upstreams, first seen first."""
+        return ledger.sightings(self._database, hierarchy)
+
+    def see(self, hierarchy: str, sightings: tuple[Sighting, ...], now_s: float) -> None:
+        """Add to the ledger what is not in it; see the protocol."""
+        ledger.see(self._database, hierarchy, sightings, now_s)
+
+    def absorb(self, hierarchy: str, source: str, fingerprint: str, at: str) -> None:
+        """Write that every descendant stands on a content of an upstream; see the protocol."""
+        ledger.absorb(self._database, hierarchy, source, fingerprint, at)
+
+    def answers(self, digests: tuple[str, ...]) -> tuple[PackageAnswer, ...]:
+        """Return the last answer of every platform of some images, by the index's digest."""
+        return ledger.answers(self._database, digests)
+
+    def keep_answers(self, answers: tuple[PackageAnswer, ...]) -> None:
+        """Write answers in the place of the former ones of the same digest and platform."""
+        ledger.keep_answers(self._database, answers)
 
 
 def _run(row: sqlite3.Row) -> Run:
@@ -295,6 +310,17 @@ def _run(row: sqlite3.Row) -> Run:
         finished_at=row["finished_at"],
         state=RunState(row["state"]),
         plan=row["plan"],
+    )
+
+
+def _ended(row: sqlite3.Row) -> Ended:
+    return Ended(
+        hierarchy=row["hierarchy"],
+        image=row["image"],
+        outcome=Outcome(row["outcome"]),
+        changed=row["digest"] not in ("", row["was"]),
+        duration_s=row["duration_s"],
+        run_started_at=row["started_at"],
     )
 
 

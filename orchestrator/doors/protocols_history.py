@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from orchestrator.model.measure import Ended
 from orchestrator.model.observation import Sighting
 from orchestrator.model.packages import PackageAnswer
 from orchestrator.model.run import (
@@ -71,6 +72,12 @@ class History(Protocol):
 
     def durations(self) -> Mapping[str, float]:
         """Return image id → seconds its last build took."""
+
+    def ended(self) -> tuple[Ended, ...]:
+        """Return how every step of every run ended, in the order of the runs; every try is one."""
+
+    def hierarchies(self) -> tuple[str, ...]:
+        """Return the names of the hierarchies that have runs or a ledger, sorted."""
 
     def sightings(self, hierarchy: str) -> tuple[Sighting, ...]:
         """Return what was seen of a hierarchy's upstreams, first seen first."""

@@ -50,7 +50,7 @@ def explained(path: Path) -> Iterator[None]:
         raise StateUnavailable(
             f"the state database {path} cannot be made: {error.strerror}", hint=_ELSEWHERE
         ) from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise StateUnavailable(
             f"the state database {path} has something in it that is not ours: {error}",
             hint=_MEANINGS[2][2],

@@ -159,7 +159,7 @@ def test_full_database_keeps_what_it_had(path: Path) -> None:
     """When there is no room the entry is refused whole, and the file stays usable."""
     with SqliteHistory(path) as history:
         history.begin_run(RUN)
-        connection = history._connection
+        connection = history._database._connection
         assert connection is not None
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         connection.execute(f"PRAGMA max_page_count = {pages}")

@@ -7,7 +7,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from orchestrator.errors import StateUnavailable
-from orchestrator.model.run import JournalledMove, MoveState, Outcome, Run, RunState, StepResult
+from orchestrator.model.measure import Ended
+from orchestrator.model.observation import Sighting
+from orchestrator.model.packages import PackageAnswer
+from orchestrator.model.run import (
+    JournalledMove,
+    MoveState,
+    Outcome,
+    Run,
+    RunState,
+    StepResult,
+    Streak,
+)
 
 
 class MemoryHistory:
@@ -19,6 +30,8 @@ class MemoryHistory:
         self._results: dict[str, list[StepResult]] = {}
         self._moves: dict[str, list[JournalledMove]] = {}
         self._claims: dict[tuple[str, str], str] = {}
+        self._sightings: dict[tuple[str, str, str], Sighting] = {}
+        self._answers: dict[tuple[str, str], PackageAnswer] = {}
 
     def begin_run(self, run: Run) -> None:
         """Write a run that starts."""
@@ -123,6 +136,89 @@ class MemoryHistory:
                 for result in self._results[run_id]
                 if result.outcome in (Outcome.BUILT, Outcome.UNCHANGED)
             }
+
+    def ended(self) -> tuple[Ended, ...]:
+        """Return how every step of every run ended, in the order of the runs; every try is one."""
+        with self._lock:
+            return tuple(
+                Ended(
+                    hierarchy=self._runs[run_id].hierarchy,
+                    image=result.image,
+                    outcome=result.outcome,
+                    changed=result.digest not in ("", result.was),
+                    duration_s=result.duration_s,
+                    run_started_at=self._runs[run_id].started_at,
+                )
+                for run_id in sorted(self._results)
+                for result in self._results[run_id]
+            )
+
+    def hierarchies(self) -> tuple[str, ...]:
+        """Return the names of the hierarchies that have runs or a ledger, sorted."""
+        with self._lock:
+            with_runs = {run.hierarchy for run in self._runs.values()}
+            return tuple(sorted(with_runs | {name for name, *_ in self._sightings}))
+
+    def streaks(self, hierarchy: str) -> Mapping[str, Streak]:
+        """Return image id → the nightly runs that it failed in, in a row; see the protocol."""
+        with self._lock:
+            found: dict[str, Streak] = {}
+            for run_id in sorted(self._results):
+                run = self._runs[run_id]
+                if run.hierarchy != hierarchy:
+                    continue
+                results = self._results[run_id]
+                failed = {r.image for r in results if r.outcome is Outcome.FAILED}
+                for image in {r.image for r in results if r.outcome.is_success}:
+                    failed.discard(image)
+                    found.pop(image, None)
+                for image in failed if run.command == "patch" else ():
+                    nights = found[image].nights + 1 if image in found else 1
+                    found[image] = Streak(nights=nights, last_at=run.started_at)
+            return found
+
+    def sightings(self, hierarchy: str) -> tuple[Sighting, ...]:
+        """Return what was seen of a hierarchy's upstreams, first seen first."""
+        with self._lock:
+            mine = [seen for (name, *_), seen in self._sightings.items() if name == hierarchy]
+            return tuple(sorted(mine, key=lambda s: (s.first_seen_s, s.source, s.fingerprint)))
+
+    def see(self, hierarchy: str, sightings: tuple[Sighting, ...], now_s: float) -> None:
+        """Add to the ledger what is not in it; see the protocol."""
+        with self._lock:
+            for seen in sightings:
+                self._sightings.setdefault((hierarchy, seen.source, seen.fingerprint), seen)
+            for name, seen in self._sightings.items():
+                if name[0] == hierarchy and seen.first_seen_s > now_s:
+                    self._sightings[name] = replace(seen, first_seen_s=now_s)
+
+    def absorb(self, hierarchy: str, source: str, fingerprint: str, at: str) -> None:
+        """Write that every descendant stands on a content of an upstream; see the protocol."""
+        with self._lock:
+            content = self._sightings.get((hierarchy, source, fingerprint))
+            for name, seen in self._sightings.items():
+                if (
+                    content
+                    and name[:2] == (hierarchy, source)
+                    and not seen.absorbed_at
+                    and seen.first_seen_s <= content.first_seen_s
+                ):
+                    self._sightings[name] = replace(seen, absorbed_at=at)
+
+    def answers(self, digests: tuple[str, ...]) -> tuple[PackageAnswer, ...]:
+        """Return the last answer of every platform of some images, in the order of the digests."""
+        with self._lock:
+            return tuple(
+                self._answers[name]
+                for digest in dict.fromkeys(digests)
+                for name in sorted(name for name in self._answers if name[0] == digest)
+            )
+
+    def keep_answers(self, answers: tuple[PackageAnswer, ...]) -> None:
+        """Write answers in the place of the former ones of the same digest and platform."""
+        with self._lock:
+            for answer in answers:
+                self._answers[answer.digest, answer.platform] = answer
 
     def _expect(self, run_id: str) -> None:
         if run_id not in self._runs:
