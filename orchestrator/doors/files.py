@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import posixpath
-import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.doors.disk import DiskTree, opened
 from orchestrator.doors.tree import (
     Changed,
     Dockerfile,
     Kind,
-    OpenedFile,
     PathProblem,
     Tree,
     absent,
-    encoded,
     find,
     matching,
     trouble,
 )
-from orchestrator.errors import Conflict, InvalidInput
+from orchestrator.errors import Conflict, InvalidInput, Unavailable
+from orchestrator.model.address import address_of
 from orchestrator.model.source import ImageFiles
 
 if TYPE_CHECKING:
@@ -32,6 +30,7 @@ if TYPE_CHECKING:
     from orchestrator.doors.context_cache import ContextCache
     from orchestrator.doors.ignore import Filter
     from orchestrator.doors.protocols import Clock
+    from orchestrator.doors.repositories import Repositories
 
 HIERARCHY_BYTES_AT_MOST = 4 << 20
 DOCKERFILE_BYTES_AT_MOST = 1 << 20
@@ -43,10 +42,19 @@ class TreeFiles:
     Args:
         tree: the hierarchy's directory.
         hierarchy_path: path of the hierarchy file as the user wrote it, for messages.
+        repositories: where contexts elsewhere are; called once, when there is one. None: they
+            are not looked at.
     """
 
-    def __init__(self, tree: Tree, hierarchy_path: str) -> None:
+    def __init__(
+        self,
+        tree: Tree,
+        hierarchy_path: str,
+        repositories: Callable[[], Repositories] | None = None,
+    ) -> None:
         self._tree = tree
+        self._open_repositories = repositories
+        self._opened: dict[str, Repositories] = {}
         self.name = hierarchy_path
         self._parsed: dict[str, bytes] = {}
         self._cache: ContextCache | None = None
@@ -79,6 +87,12 @@ class TreeFiles:
 
     def image_files(self, context: str, dockerfile: str) -> ImageFiles:
         """Return what loading needs to know of one image's files; never raises."""
+        address = address_of(context)
+        if address is not None:
+            elsewhere = self._elsewhere()
+            if elsewhere is None:
+                return ImageFiles(unusable="it is in a repository that is not looked at here")
+            return elsewhere.image_files(address, dockerfile)
         context_problem = dockerfile_problem = ""
         text: str | None = None
         try:
@@ -106,7 +120,14 @@ class TreeFiles:
         Raises:
             InvalidInput: a file cannot be read, vanished or changed meanwhile; all of them.
             Conflict: the Dockerfile is another one.
+            Unavailable: the context is in a repository that cannot be had.
         """
+        address = address_of(context)
+        if address is not None:
+            elsewhere = self._elsewhere()
+            if elsewhere is None:
+                raise Unavailable(f"{context} is in a repository that is not looked at here")
+            return elsewhere.context(address, dockerfile)
         problems = []
         base, read = "", Dockerfile(path="", content=b"")
         try:
@@ -135,6 +156,19 @@ class TreeFiles:
             shown=self._shown,
             cache=self._cache,
         )
+
+    def fetch(self, contexts: Iterable[str]) -> None:
+        """Bring the repositories here that contexts are in, each once; never raises."""
+        elsewhere = self._elsewhere()
+        if elsewhere is not None:
+            elsewhere.fetch(contexts)
+
+    def _elsewhere(self) -> Repositories | None:
+        if self._open_repositories is None:
+            return None
+        # Several threads may fetch: whichever comes first opens it for all.
+        found = self._opened.get("")
+        return found or self._opened.setdefault("", self._open_repositories())
 
     def _directory(self, path: str) -> str:
         found = find(self._tree, path)
@@ -182,14 +216,14 @@ class TreeFiles:
         if kind is not Kind.FILE:
             raise PathProblem(f"is {kind}, not a file" if kind else "does not exist")
         try:
-            opened = self._tree.open(path)
-            with opened.stream as stream:
+            file = self._tree.open(path)
+            with file.stream as stream:
                 content = stream.read(bytes_at_most + 1)
         except OSError as error:
             raise PathProblem(f"cannot be read: {error.strerror}") from error
         if len(content) > bytes_at_most:
             raise PathProblem(f"is larger than {bytes_at_most >> 20} MiB")
-        return content, opened.executable
+        return content, file.executable
 
     def _kind(self, path: str) -> Kind | None:
         try:
@@ -224,13 +258,18 @@ class RealFiles(TreeFiles):
 
     Args:
         hierarchy_path: of the hierarchy file; it need not exist.
+        repositories: as for :class:`TreeFiles`.
     """
 
-    def __init__(self, hierarchy_path: str | os.PathLike[str]) -> None:
+    def __init__(
+        self,
+        hierarchy_path: str | os.PathLike[str],
+        repositories: Callable[[], Repositories] | None = None,
+    ) -> None:
         path = os.fspath(hierarchy_path)
         # A later chdir must not move it.
         self._file = Path(path).absolute()
-        super().__init__(DiskTree(self._file.parent), path)
+        super().__init__(DiskTree(self._file.parent), path, repositories)
 
     @contextmanager
     def cached(self, directory: Path, clock: Clock) -> Iterator[None]:
@@ -260,7 +299,7 @@ class RealFiles(TreeFiles):
             InvalidInput: it cannot be read, is not a regular file, or is larger than 4 MiB.
         """
         try:
-            with _opened(os.fsencode(self._file)).stream as stream:
+            with opened(os.fsencode(self._file)).stream as stream:
                 content = stream.read(HIERARCHY_BYTES_AT_MOST + 1)
         except FileNotFoundError as error:
             link = self._file.is_symlink()
@@ -274,87 +313,6 @@ class RealFiles(TreeFiles):
         if len(content) > HIERARCHY_BYTES_AT_MOST:
             raise self._too_large()
         return content
-
-
-class DiskTree:
-    """A directory on disk; what it promises is said by :class:`~orchestrator.doors.tree.Tree`."""
-
-    def __init__(self, directory: Path) -> None:
-        self._root = os.fsencode(directory)
-
-    def kind(self, path: str) -> Kind | None:
-        """Return what stands there; None when nothing does."""
-        try:
-            return _kind(os.lstat(self._at(path)).st_mode)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-
-    def entries(self, path: str) -> list[tuple[str, Kind]]:
-        """Return a directory's names and what they are, in any order."""
-        with os.scandir(self._at(path)) as found:
-            return [
-                (entry.name.decode("utf-8", "surrogateescape"), _kind_of(entry)) for entry in found
-            ]
-
-    def target(self, path: str) -> str:
-        """Return a symlink's text."""
-        return os.readlink(self._at(path)).decode("utf-8", "surrogateescape")
-
-    def open(self, path: str) -> OpenedFile:
-        """Open a regular file."""
-        return _opened(self._at(path), os.O_NOFOLLOW)
-
-    def _at(self, path: str) -> bytes:
-        return self._root + b"/" + encoded(path) if path else self._root
-
-
-def _opened(path: bytes, flags: int = 0) -> OpenedFile:
-    """Open a regular file.
-
-    Raises:
-        Changed: it is something else.
-    """
-    # Without O_NONBLOCK a FIFO waits for a writer.
-    flags |= os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-    try:
-        descriptor = os.open(path, flags)
-    except OSError as error:
-        if error.errno == errno.ENXIO:
-            raise Changed(f"is {Kind.SOCKET}, not a file") from error
-        raise
-    status = os.fstat(descriptor)
-    kind = _kind(status.st_mode)
-    if kind is not Kind.FILE:
-        os.close(descriptor)
-        raise Changed(f"is {kind}, not a file")
-    return OpenedFile(
-        stream=os.fdopen(descriptor, "rb"),
-        size_bytes=status.st_size,
-        executable=bool(status.st_mode & 0o111),
-    )
-
-
-def _kind_of(entry: os.DirEntry[bytes]) -> Kind:
-    if entry.is_symlink():
-        return Kind.SYMLINK
-    if entry.is_dir(follow_symlinks=False):
-        return Kind.DIRECTORY
-    if entry.is_file(follow_symlinks=False):
-        return Kind.FILE
-    return _kind(entry.stat(follow_symlinks=False).st_mode)
-
-
-def _kind(mode: int) -> Kind:
-    return _KINDS.get(stat.S_IFMT(mode), Kind.DEVICE)
-
-
-_KINDS = {
-    stat.S_IFREG: Kind.FILE,
-    stat.S_IFDIR: Kind.DIRECTORY,
-    stat.S_IFLNK: Kind.SYMLINK,
-    stat.S_IFIFO: Kind.FIFO,
-    stat.S_IFSOCK: Kind.SOCKET,
-}
 
 
 def _text(content: bytes) -> str:

@@ -12,7 +12,7 @@ from orchestrator.errors import Unavailable, UsageError
 from orchestrator.model.source import Revision
 
 _TIMEOUT_S = 60
-_COMMAND = (
+COMMAND = (
     "git",
     "--no-pager",
     # A watchman or a hook of the repository would run a program, and may write.
@@ -143,24 +143,24 @@ class RealGit:
 
     def _cat_file(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            (*_COMMAND, "-C", self._directory, "cat-file", "--batch"),
+            (*COMMAND, "-C", self._directory, "cat-file", "--batch"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             bufsize=0,
-            env=_environment(),
+            env=environment(),
         )
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         """Run git; FileNotFoundError when there is none."""
-        command = (*_COMMAND, "-C", self._directory, *arguments)
+        command = (*COMMAND, "-C", self._directory, *arguments)
         try:
             return subprocess.run(
                 command,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 check=False,
-                env=_environment(),
+                env=environment(),
                 timeout=self._timeout_s,
             )
         except subprocess.TimeoutExpired as error:
@@ -177,13 +177,18 @@ def unknown_commit(reference: str) -> UsageError:
     )
 
 
-def _environment() -> dict[str, str]:
-    kept = {
+def environment(kept: tuple[str, ...] = ()) -> dict[str, str]:
+    """Return the variables that git may see.
+
+    Args:
+        kept: beginnings of the names of further ``GIT_…`` variables that it may.
+    """
+    own = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("GIT_") or name.startswith(_KEPT)
+        if not name.startswith("GIT_") or name.startswith((*_KEPT, *kept))
     }
-    return kept | _ENVIRONMENT
+    return own | _ENVIRONMENT
 
 
 def _answer(done: subprocess.CompletedProcess[bytes]) -> bytes:

@@ -15,16 +15,17 @@ from contextlib import suppress
 from orchestrator.doors.files import HIERARCHY_BYTES_AT_MOST, TreeFiles
 from orchestrator.doors.tree import Changed, Kind, OpenedFile, PathProblem, directory_of, find
 
-#: Modes of `git ls-tree`; a submodule stands there empty.
+_SUBMODULE = b"160000"
+#: Modes of `git ls-tree`.
 _KINDS: Mapping[bytes, Kind] = {
     b"040000": Kind.DIRECTORY,
     b"100644": Kind.FILE,
     b"100664": Kind.FILE,
     b"100755": Kind.FILE,
     b"120000": Kind.SYMLINK,
-    b"160000": Kind.DIRECTORY,
 }
 _EXECUTABLE = b"100755"
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 
 
 class GitFiles(TreeFiles):
@@ -70,16 +71,31 @@ class GitTree:
     Args:
         listing: what ``git ls-tree -r -t -z`` says of the directory.
         blobs: reads their bytes.
+        submodules: what they are taken for: where nobody checked them out, empty directories.
+        refuses_pointers: files that Git LFS keeps elsewhere cannot be opened.
     """
 
-    def __init__(self, listing: bytes, blobs: Blobs) -> None:
+    def __init__(
+        self,
+        listing: bytes,
+        blobs: Blobs,
+        *,
+        submodules: Kind = Kind.DIRECTORY,
+        refuses_pointers: bool = False,
+    ) -> None:
         self._blobs = blobs
+        self._refuses_pointers = refuses_pointers
+        self._kinds = {**_KINDS, _SUBMODULE: submodules}
         self._children: dict[str, dict[str, tuple[bytes, bytes]]] = {"": {}}
+        #: Of what no directory can hold; only who makes trees by hand commits that.
+        self.impossible: list[str] = []
         for line in filter(None, listing.split(b"\0")):
             about, _, name = line.partition(b"\t")
             mode, _, object_id = about.split(b" ")
             path = name.decode("utf-8", "surrogateescape")
-            if _KINDS.get(mode) is Kind.DIRECTORY:
+            if not {"", ".", ".."}.isdisjoint(path.split("/")):
+                self.impossible.append(path)
+            if self._kinds.get(mode) is Kind.DIRECTORY:
                 self._children[path] = {}
             children = self._children.setdefault(directory_of(path), {})
             children[path.rpartition("/")[2]] = mode, object_id
@@ -89,21 +105,21 @@ class GitTree:
         if not path:
             return Kind.DIRECTORY
         entry = self._entry(path)
-        return _KINDS.get(entry[0], Kind.DEVICE) if entry else None
+        return self._kinds.get(entry[0], Kind.DEVICE) if entry else None
 
     def entries(self, path: str) -> list[tuple[str, Kind]]:
         """Return a directory's names and what they are, in any order."""
         if path not in self._children:
             raise _error(errno.ENOTDIR if self._entry(path) else errno.ENOENT)
         return [
-            (name, _KINDS.get(mode, Kind.DEVICE))
+            (name, self._kinds.get(mode, Kind.DEVICE))
             for name, (mode, _) in self._children[path].items()
         ]
 
     def target(self, path: str) -> str:
         """Return a symlink's text."""
         entry = self._entry(path)
-        if entry is None or _KINDS.get(entry[0]) is not Kind.SYMLINK:
+        if entry is None or self._kinds.get(entry[0]) is not Kind.SYMLINK:
             raise _error(errno.EINVAL if entry else errno.ENOENT)
         return self._blobs.read(entry[1]).decode("utf-8", "surrogateescape")
 
@@ -113,9 +129,11 @@ class GitTree:
         if entry is None:
             raise _error(errno.ENOENT)
         mode, object_id = entry
-        if _KINDS.get(mode) is not Kind.FILE:
-            raise Changed(f"is {_KINDS.get(mode, Kind.DEVICE)}, not a file")
+        if self._kinds.get(mode) is not Kind.FILE:
+            raise Changed(f"is {self._kinds.get(mode, Kind.DEVICE)}, not a file")
         content = self._blobs.read(object_id)
+        if self._refuses_pointers and content.startswith(_LFS_POINTER):
+            raise OSError(errno.ENOTSUP, "it is kept in Git LFS, which is not fetched")
         return OpenedFile(
             stream=io.BytesIO(content),
             size_bytes=len(content),

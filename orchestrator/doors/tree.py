@@ -24,6 +24,7 @@ class Kind(StrEnum):
     FIFO = "a FIFO"
     SOCKET = "a socket"
     DEVICE = "a device"
+    SUBMODULE = "a git submodule"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,11 +13,14 @@ class ImageFiles:
         dockerfile_text: the Dockerfile, decoded; None when there is a problem with it.
         dockerfile_problem: one sentence, e.g. ``does not exist``, or empty.
         context_problem: one sentence, e.g. ``is a symlink that leaves the tree``, or empty.
+        unusable: why they cannot be had from the repository they are in, which is nobody's
+            mistake in the hierarchy; the text is then an older one, or None. Empty else.
     """
 
     dockerfile_text: str | None = None
     dockerfile_problem: str = ""
     context_problem: str = ""
+    unusable: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +32,14 @@ class Source:
         context: ``sha256:…`` of the normalised tar that is sent to the builder.
         size_bytes: of that tar.
         files: entries in that tar.
+        revision: of the repository they are from; None: the hierarchy's own tree.
     """
 
     dockerfile: str
     context: str
     size_bytes: int
     files: int
+    revision: Revision | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from orchestrator.model.observation import Sighting
 from tests.cli.stage import Stage
 
 
@@ -39,6 +41,59 @@ def test_history_needs_no_hierarchy(stage: Stage, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     assert stage.run("-C", str(elsewhere), "history", inside=False).code == 0
+
+
+def test_what_the_cut_off_and_the_key_spared(stage: Stage, run: str) -> None:
+    """`--saved` counts over the runs; here a change was taken back, and the key knew the result."""
+    stage.world.dockerfiles["hello"] = stage.world.dockerfiles["hello"].replace("RUN true\n", "")
+    stage.world.write()
+    stage.write()
+    assert stage.run("build").code == 0
+    data = stage.run("history", "--saved", "-o", "json").data
+    assert [(found["image"], found["reused"]) for found in data["images"]] == [("hello", 1)]
+    assert "1 build spared, which would have taken" in stage.run("history", "--saved").out
+    later = stage.run("history", "--saved", "--since", "2999-01-01")
+    assert later.out == "No build was spared since 2999-01-01.\n"
+
+
+def test_how_long_upstream_changes_took(stage: Stage) -> None:
+    """`--slo` reads the ledger of every hierarchy, with runs or without."""
+    first = Sighting(
+        source="docker.io/library/debian:12",
+        fingerprint="f1",
+        digest="sha256:1",
+        manifests={},
+        first_seen_s=1_000_000.0,
+    )
+    done = replace(
+        first, fingerprint="f2", first_seen_s=2_000_000.0, absorbed_at="1970-01-24T08:33:20Z"
+    )
+    stage.world.history.see("gold", (first, done), 3e9)
+    stage.world.history.see("silver", (first, replace(done, absorbed_at="")), 3e9)
+    data = stage.run("history", "--slo", "-o", "json").data
+    assert (data["total"]["count"], data["total"]["max_s"]) == (1, 3600 * 5.0)
+    assert [found["hierarchy"] for found in data["open"]] == ["silver"]
+    assert "reached every image on it within 5 h" in stage.run("history", "--slo").out
+    assert stage.run("history", "--slo", "--since", "1970-02-01").out.startswith("No upstream")
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        (("--saved", "--slo"), "--limit, --saved and --slo exclude one another"),
+        (("--limit", "20", "--saved"), "--limit, --saved and --slo exclude one another"),
+        (("--since", "2026-11-01"), "--since is for --saved and --slo"),
+        (("--slo", "--since", "yesterday"), "'yesterday' is not a day as YYYY-MM-DD"),
+        (("--saved", "--since", "2026-02-30"), "'2026-02-30' is not a day as YYYY-MM-DD"),
+    ],
+)
+def test_options_of_history_that_make_no_sense(
+    stage: Stage, options: tuple[str, ...], what: str
+) -> None:
+    """Exit 2, and what would."""
+    ran = stage.run("history", *options)
+    assert (ran.code, ran.out) == (2, "")
+    assert what in ran.err
 
 
 def test_show_without_an_id_is_the_last_run(stage: Stage, run: str) -> None:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.doors.files import DiskTree, RealFiles, TreeFiles
+from orchestrator.doors.disk import DiskTree
+from orchestrator.doors.files import RealFiles, TreeFiles
 from orchestrator.doors.memory.files import Directory, Entry, Executable, Faulty, Special, Symlink
 from orchestrator.doors.tree import Kind
 from orchestrator.errors import Conflict, InvalidInput

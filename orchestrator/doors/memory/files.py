@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from orchestrator.doors.files import HIERARCHY_BYTES_AT_MOST, TreeFiles
 from orchestrator.doors.git import unknown_commit
 from orchestrator.doors.protocols import Files
+from orchestrator.doors.repositories import Repositories
 from orchestrator.doors.tree import Changed, Kind, OpenedFile, directory_of
 from orchestrator.model.source import Revision
 
@@ -61,13 +62,17 @@ class MemoryFiles(TreeFiles):
         entries: path relative to the hierarchy file's directory → what is there. Directories on
             the way need not be named.
         hierarchy: name of the hierarchy file among the entries.
+        repositories: as for :class:`orchestrator.doors.files.TreeFiles`.
     """
 
     def __init__(
-        self, entries: Mapping[str, Entry] | None = None, hierarchy: str = "hierarchy.yaml"
+        self,
+        entries: Mapping[str, Entry] | None = None,
+        hierarchy: str = "hierarchy.yaml",
+        repositories: Callable[[], Repositories] | None = None,
     ) -> None:
         self._memory = MemoryTree()
-        super().__init__(self._memory, hierarchy)
+        super().__init__(self._memory, hierarchy, repositories)
         for path, entry in (entries or {}).items():
             self.write(path, entry)
 
