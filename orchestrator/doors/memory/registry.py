@@ -10,7 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from orchestrator.errors import CheckFailed, RegistryUnavailable
 from orchestrator.model.fingerprint import sha256
@@ -32,12 +32,14 @@ class RegistryCall:
         reference: tag or digest; empty for ``tags``.
         done: False before anything happens; True afterwards, when raising means that the answer
             was lost after the work was done.
+        known: the digest that a ``resolve`` said it knows; empty: none.
     """
 
     method: str
     repository: Repository
     reference: str
     done: bool
+    known: str = ""
 
 
 @dataclass(slots=True)
@@ -81,10 +83,14 @@ class MemoryRegistry:
         self._lock = threading.RLock()
         self._repositories: dict[Repository, _Contents] = {}
 
-    def resolve(self, repository: Repository, reference: str) -> str | None:
-        """Return the digest a tag or digest names; None if absent."""
+    def resolve(
+        self, repository: Repository, reference: str, *, known: str | None = None
+    ) -> str | None:
+        """Return the digest a tag or digest names; None if absent. ``known`` spares nothing."""
         _require_reference(reference)
-        with self._call("resolve", repository, reference):
+        if known is not None:
+            _require_digest(known)
+        with self._call("resolve", repository, reference, known or ""):
             found = self._find(repository, reference)
             return found.digest if found else None
 
@@ -235,20 +241,23 @@ class MemoryRegistry:
             return found.entries() if found else ()
 
     @contextmanager
-    def _call(self, method: str, repository: Repository, reference: str) -> Iterator[None]:
+    def _call(
+        self, method: str, repository: Repository, reference: str, known: str = ""
+    ) -> Iterator[None]:
+        call = RegistryCall(
+            method=method, repository=repository, reference=reference, done=False, known=known
+        )
         with self._lock:
             self.counts[method] += 1
-        self._inject(method, repository, reference, done=False)
+        self._inject(call)
         with self._lock:
             yield
-        self._inject(method, repository, reference, done=True)
+        self._inject(replace(call, done=True))
 
-    def _inject(self, method: str, repository: Repository, reference: str, *, done: bool) -> None:
+    def _inject(self, call: RegistryCall) -> None:
         # Outside the lock: a fault may wait for another thread, or call this registry itself.
         if self.fault is not None:
-            self.fault(
-                RegistryCall(method=method, repository=repository, reference=reference, done=done)
-            )
+            self.fault(call)
 
     def _contents(self, repository: Repository) -> _Contents:
         return self._repositories.get(repository) or _Contents()

@@ -2,7 +2,8 @@
 
 `client` has the operations, `upload` sends blobs, `wire` says how things are asked for and read.
 A `session` sends their calls: `auth` and `credentials` log in, `retry` says how long to try,
-`connections` are kept open, `addresses` says where to, and `answers` what it means to people.
+`limits` how often, `connections` are kept open, `addresses` says where to, and `answers` what it
+means to people.
 `cache` keeps what never changes.
 """
 

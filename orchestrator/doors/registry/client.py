@@ -54,6 +54,8 @@ class HttpRegistry:
             has a manifest.
         credentials: how to log in; None for Docker's own configuration.
         per_host: requests to one host at the same time.
+        guest_of: registries that are somebody else's, where upstreams come from: fewer requests
+            at the same time, and none while they say that there were enough.
         deadlines: how long a registry may take.
         retries: how often to try.
         chunk_bytes: how much of a large blob is read at once, or sent at once to registries that
@@ -68,6 +70,7 @@ class HttpRegistry:
         cache_dir: Path | None = None,
         credentials: CredentialSource | None = None,
         per_host: int = 8,
+        guest_of: Collection[str] = (),
         deadlines: Deadlines | None = None,
         retries: Retries | None = None,
         chunk_bytes: int = 8 * 1024 * 1024,
@@ -77,6 +80,7 @@ class HttpRegistry:
             plain_http=plain_http,
             credentials=credentials or docker_credentials,
             per_host=per_host,
+            guest_of=guest_of,
             deadlines=deadlines or Deadlines(),
             retries=retries or Retries(),
             clock=clock or RealClock(),
@@ -100,16 +104,27 @@ class HttpRegistry:
         """Close every connection; the door must not be used afterwards."""
         self._session.close()
 
-    def resolve(self, repository: Repository, reference: str) -> str | None:
+    def resolve(
+        self, repository: Repository, reference: str, *, known: str | None = None
+    ) -> str | None:
         """Return the digest a tag or digest names, by HEAD; None if absent.
 
         A registry whose HEAD does not say a digest is asked for the manifest.
+
+        Args:
+            repository: where.
+            reference: tag or digest.
+            known: the digest it named before: a registry may answer that it still does.
         """
-        call = manifest_call("HEAD", repository, reference, expect=(200, 404))
+        call = manifest_call("HEAD", repository, reference, expect=(200, 404), unless=known)
         answer = self._session.send(call)
         if answer.status == 404:
             return None
         digest = answer.headers.get("docker-content-digest", "")
+        if answer.status == 304:
+            if digest not in ("", known):
+                raise nonsense(call, answer, f"unchanged, and another digest, {digest}")
+            return known
         if not is_digest(digest) or content_type(answer) not in ("", *MANIFEST_TYPES):
             manifest = self._fetch_manifest(repository, reference)
             return manifest.digest if manifest else None

@@ -13,6 +13,7 @@ import httpx2
 
 from orchestrator.doors.registry.addresses import is_loopback
 from orchestrator.doors.registry.answers import Answer
+from orchestrator.doors.registry.limits import GUEST_REQUESTS
 from orchestrator.doors.registry.retry import Deadline, Deadlines
 
 #: How much of an error's body is read.
@@ -53,10 +54,15 @@ class Connections:
         per_host: requests to one host at the same time, and as many more that read blobs: an
             upload keeps its slot while it waits for the download that feeds it.
         deadlines: how long hosts may take.
+        guest_of: addresses that never get more than :data:`GUEST_REQUESTS` at the same time, of
+            whatever kind: nothing is uploaded there.
     """
 
-    def __init__(self, *, per_host: int, deadlines: Deadlines) -> None:
+    def __init__(
+        self, *, per_host: int, deadlines: Deadlines, guest_of: Iterable[httpx2.URL] = ()
+    ) -> None:
         self._per_host = per_host
+        self._guest_of = frozenset((url.scheme, url.host, url.port) for url in guest_of)
         self._deadlines = deadlines
         self._lock = threading.Lock()
         self._hosts: dict[tuple[str, str, int | None, bool], _Host] = {}
@@ -135,15 +141,17 @@ class Connections:
             host.slots.release()
 
     def _host(self, url: httpx2.URL, *, feeds: bool) -> _Host:
-        key = (url.scheme, url.host, url.port, feeds)
+        guest = (url.scheme, url.host, url.port) in self._guest_of
+        key = (url.scheme, url.host, url.port, feeds and not guest)
         with self._lock:
             host = self._hosts.get(key)
             if host is None:
-                slots = threading.BoundedSemaphore(self._per_host)
-                host = self._hosts[key] = _Host(self._client(url), slots)
+                at_once = min(self._per_host, GUEST_REQUESTS) if guest else self._per_host
+                slots = threading.BoundedSemaphore(at_once)
+                host = self._hosts[key] = _Host(self._client(url, at_once), slots)
             return host
 
-    def _client(self, url: httpx2.URL) -> httpx2.Client:
+    def _client(self, url: httpx2.URL, at_once: int) -> httpx2.Client:
         # An environment's proxy may want TLS even where the registry does not.
         trust_env = not is_loopback(url.host)
         if trust_env and self._tls is None:
@@ -152,8 +160,8 @@ class Connections:
             verify=self._tls if trust_env and self._tls is not None else False,
             trust_env=trust_env,
             limits=httpx2.Limits(
-                max_connections=self._per_host,
-                max_keepalive_connections=self._per_host,
+                max_connections=at_once,
+                max_keepalive_connections=at_once,
                 keepalive_expiry=_KEEP_ALIVE_S,
             ),
         )

@@ -22,6 +22,7 @@ from orchestrator.doors.registry.answers import (
 from orchestrator.doors.registry.auth import Authorizer, parse_challenges
 from orchestrator.doors.registry.connections import AnswerTooLarge, Connections
 from orchestrator.doors.registry.credentials import CredentialSource
+from orchestrator.doors.registry.limits import RateLimits
 from orchestrator.doors.registry.retry import (
     Deadline,
     Deadlines,
@@ -48,6 +49,7 @@ class Session:
         plain_http: Collection[str],
         credentials: CredentialSource,
         per_host: int,
+        guest_of: Collection[str] = (),
         deadlines: Deadlines,
         retries: Retries,
         clock: Clock,
@@ -56,7 +58,12 @@ class Session:
         self._plain_http = frozenset(plain_http)
         self._clock = clock
         self._origins: dict[str, httpx2.URL] = {}
-        self._connections = Connections(per_host=per_host, deadlines=deadlines)
+        self._limits = RateLimits(guest_of, clock, retries.retry_after_cap_s)
+        self._connections = Connections(
+            per_host=per_host,
+            guest_of=[self.base_url(registry) for registry in guest_of],
+            deadlines=deadlines,
+        )
         self._retrier = Retrier(retries, clock)
         self._authorizer = Authorizer(
             connections=self._connections,
@@ -98,6 +105,7 @@ class Session:
             TransientFault: another try may help.
             RegistryUnavailable: it would not.
         """
+        self._limits.require(call)
         header = self._authorizer.header(call.registry, call.scopes, deadline)
         answer = self._exchange(call, header, deadline)
         if answer.status == 401 and self._is_registry(call, answer.url):
@@ -105,6 +113,8 @@ class Session:
             renewed = self._authorizer.renew(call.registry, call.scopes, offered, header, deadline)
             if renewed and call.repeatable:
                 answer = self._exchange(call, renewed, deadline)
+        if self._is_registry(call, answer.url):
+            self._limits.heed(call, answer)
         if answer.status in call.expect:
             return answer
         error = rejection(call, answer)

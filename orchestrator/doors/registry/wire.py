@@ -29,15 +29,28 @@ def manifest_call(
     *,
     expect: tuple[int, ...],
     manifest: Manifest | None = None,
+    unless: str | None = None,
 ) -> Call:
     """Return the call for a manifest; with one, it is sent.
 
+    Args:
+        method: of HTTP.
+        repository: where.
+        reference: tag or digest.
+        expect: statuses that are answers.
+        manifest: to be sent.
+        unless: a digest for which the answer may be 304.
+
     Raises:
-        ValueError: the reference is neither a tag nor a digest.
+        ValueError: the reference is neither a tag nor a digest, or ``unless`` is no digest.
     """
     if not is_tag(reference) and not is_digest(reference):
         raise ValueError(f"{reference!r} is neither a tag nor a sha256 digest")
     headers = {"Accept": _ACCEPT}
+    if unless is not None:
+        require_digest(unless)
+        headers["If-None-Match"] = f'"{unless}"'
+        expect = (*expect, 304)
     if manifest:
         headers["Content-Type"] = manifest.media_type
     return Call(

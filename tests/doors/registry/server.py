@@ -220,6 +220,8 @@ def _manifest(server: RegistryServer, seen: Seen, repository: Repository, refere
     if found.media_type not in seen.headers.get("accept", ""):
         return error_reply(404, "MANIFEST_UNKNOWN", "not acceptable")
     headers = {"Content-Type": found.media_type, **_digest_header(server, found.digest)}
+    if seen.headers.get("if-none-match") in (found.digest, f'"{found.digest}"'):
+        return Reply(304, _digest_header(server, found.digest))
     return Reply(200, headers, found.content)
 
 

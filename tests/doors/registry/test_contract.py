@@ -187,6 +187,18 @@ def test_tag_moves_when_it_is_put_again(place: Place) -> None:
     assert place.door.resolve(repository, first.digest) == first.digest
 
 
+def test_what_is_known_changes_no_answer(place: Place) -> None:
+    """Unchanged, moved or absent: a digest that was known makes no difference but in traffic."""
+    repository = place.repository()
+    first, second = (_image(place, repository, text) for text in ("first", "second"))
+    assert place.door.resolve(repository, "stable", known=first.digest) is None
+    for manifest in (first, second):
+        place.door.put_manifest(repository, "stable", manifest)
+        assert place.door.resolve(repository, "stable", known=first.digest) == manifest.digest
+    with pytest.raises(ValueError, match="not a sha256 digest"):
+        place.door.resolve(repository, "stable", known="12")
+
+
 def test_manifest_under_a_digest_not_its_own(place: Place) -> None:
     """A manifest is never sent under another digest; a reference must be a tag or a digest."""
     repository = place.repository()
