@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,8 @@ class PackageAnswer:
         manager: ``apt``, ``apk`` or ``dnf``.
         asked_at: RFC 3339 UTC.
         installed: package → version; empty when that could not be read.
-        updates: what is pending, sorted by package.
+        updates: what is pending, sorted by package; with a problem, what was pending when the
+            same image was asked before.
         problem: one sentence that says why nobody knows; empty: the answer stands. An answer with
             a problem never means that there are no updates.
     """
@@ -45,3 +46,41 @@ class PackageAnswer:
     installed: Mapping[str, str]
     updates: tuple[Update, ...]
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lag:
+    """A package that one platform of an image has in an older version than another one.
+
+    Attributes:
+        package: its name.
+        platform: the one that lags.
+        version: what it has.
+        newest: what the platform that is furthest has.
+    """
+
+    package: str
+    platform: str
+    version: str
+    newest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageState:
+    """What is known of the packages in what is current of one image.
+
+    Attributes:
+        image: image id.
+        asked_at: RFC 3339 UTC time of the oldest answer that stands; empty: none does.
+        updates: what is pending and this image's to bring, sorted by package.
+        waits: image id of an ancestor → what is pending here and that one's to bring.
+        unknown: platform → one sentence that says why nobody knows what is pending there.
+        lags: packages whose versions differ between platforms.
+    """
+
+    image: str
+    asked_at: str
+    updates: tuple[Update, ...] = ()
+    waits: Mapping[str, tuple[Update, ...]] = field(default_factory=dict)
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    lags: tuple[Lag, ...] = ()
