@@ -196,7 +196,8 @@ def _publication(
     for parent in image.parents:
         if parent.kind is ParentKind.UPSTREAM:
             state = site.seen.upstreams[parent.subject]
-            name, digest, manifests = state.reference, state.digest, state.manifests
+            name = state.origin or state.reference
+            digest, manifests = state.digest, state.manifests
         elif parent.subject in done:
             result = done[parent.subject]
             name = str(site.hierarchy.images[parent.subject].repository)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from heapq import heapify, heappop, heappush
 from statistics import median
 
-from orchestrator.model.blast import Blast, Rebuild, Told
+from orchestrator.model.blast import Blast, Rebuild
 from orchestrator.model.hierarchy import Hierarchy, Image
+from orchestrator.tell import teams_told
 
 #: Seconds that a build is taken to last where nothing was ever built here.
 UNKNOWN_BUILD_S = 30.0
-_PUBLISHED = "image.published"
 
 
 def blast_radius(
@@ -71,7 +70,7 @@ def blast_radius(
         slots=slots,
         guess_s=guess_s,
         of=len(alive),
-        told=_told(hierarchy, tuple(lasts_s)),
+        told=teams_told(hierarchy, tuple(lasts_s)),
         upstreams=tuple(name for name in upstreams_of(hierarchy) if name in upstreams),
     )
 
@@ -143,18 +142,3 @@ def _run_s(
             if not waits_for[child]:
                 heappush(ready, (-remaining_s[child], child))
     return now_s
-
-
-def _told(hierarchy: Hierarchy, images: tuple[str, ...]) -> tuple[Told, ...]:
-    wanted: dict[str, set[str]] = {}
-    for subscription in hierarchy.subscriptions:
-        if _PUBLISHED in subscription.events:
-            wanted.setdefault(subscription.team, set()).update(subscription.images)
-    told = [
-        Told(
-            team=team,
-            images=tuple(i for i in images if any(fnmatchcase(i, pattern) for pattern in patterns)),
-        )
-        for team, patterns in wanted.items()
-    ]
-    return tuple(sorted((team for team in told if team.images), key=lambda team: team.team))

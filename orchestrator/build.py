@@ -14,24 +14,26 @@ from dataclasses import dataclass, replace
 from orchestrator.check import check_parent_layers, check_platforms, stands_on
 from orchestrator.doors.protocols import Builder, Clock, Context, Files, Registry, Spool
 from orchestrator.doors.protocols_history import History
-from orchestrator.errors import Conflict
-from orchestrator.model.event import StepProgress
+from orchestrator.doors.protocols_packages import PackageManagers
+from orchestrator.errors import Conflict, OutOfTime
+from orchestrator.model.event import Notice, StepProgress
 from orchestrator.model.fingerprint import (
     build_key,
     canonical_json,
     effective_digest,
+    key_tag,
     sha256,
     short_key,
 )
-from orchestrator.model.hierarchy import Hierarchy, Image
+from orchestrator.model.hierarchy import Hierarchy, Image, ParentKind
 from orchestrator.model.image_config import content_digest
 from orchestrator.model.manifest import Manifest, compose_index
 from orchestrator.model.observation import Found
-from orchestrator.model.plan import Step
+from orchestrator.model.plan import Step, Verdict
 from orchestrator.model.publication import ParentRecord, Publication
 from orchestrator.model.run import Outcome, StepResult
 from orchestrator.model.source import Revision
-from orchestrator.model.time import rfc3339
+from orchestrator.model.time import day, rfc3339
 from orchestrator.observe import candidate, look_up
 from orchestrator.prepare import (
     Foundation,
@@ -41,6 +43,7 @@ from orchestrator.prepare import (
     read_manifest,
     source_epoch_s,
 )
+from orchestrator.prove import prove_updates
 from orchestrator.publish import Publishing, publish, tag_unchanged
 from orchestrator.upload import Uploaded, take_over, upload_layout
 from orchestrator.want import is_complete
@@ -53,10 +56,14 @@ class Site:
     Attributes:
         revision: where the tree stands in git; None outside.
         run: id of the run.
+        planned: day of the plan, ``YYYYMMDD``.
         log_dir: directory of the builds' logs.
-        progress: told what a running build does; called from any thread.
+        packages: the package managers inside what was built.
+        progress: told what a running build does, and what people should know; called from any
+            thread.
         cancelled: set when the run is to stop.
         turns: held while the builder works: as many as may build at once.
+        until_s: the clock's monotonic time after which no build starts; None: there is none.
     """
 
     hierarchy: Hierarchy
@@ -66,12 +73,15 @@ class Site:
     history: History
     spool: Spool
     clock: Clock
+    packages: PackageManagers
     revision: Revision | None
     run: str
+    planned: str
     log_dir: str
-    progress: Callable[[StepProgress], None]
+    progress: Callable[[StepProgress | Notice], None]
     cancelled: threading.Event
     turns: threading.Semaphore
+    until_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +90,7 @@ class Built:
 
     uploaded: Uploaded
     source_epoch_s: int
+    revision: Revision | None
     started_s: float
     duration_s: float
 
@@ -118,7 +129,11 @@ def carry_out(step: Step, site: Site, *, awaited: bool = False) -> StepResult:
     current = look_up(site.registry, image.repository, step.current) if step.current else None
     found = candidate(site.registry, image, step.key or "", current)
     if found is not None and _is_usable(found, image):
+        _lead_to_current(step, image, found, site)
         return _reuse(step, found)
+    if step.verdict is Verdict.AWAIT and current is not None and _is_as_judged(step, image, site):
+        # Only parents that it is not built for have moved.
+        return _reuse(replace(step, key=judged_key(step)), current)
     foundation = foundation_of(step, site.registry)
     built = _build(step, image, site, foundation, current)
     if foundation and not stands_on(foundation.configs, built.uploaded.configs):
@@ -126,6 +141,7 @@ def carry_out(step: Step, site: Site, *, awaited: bool = False) -> StepResult:
         # their layers differ by times, and gives its result on the other.
         built = _build(step, image, site, foundation, current, cached=False)
     _check(step, image, foundation, built)
+    _prove(step, image, built, site)
     if current is not None and _is_unchanged(image, current, built, site.registry):
         return _keep_current(step, image, current, built, site)
     result = _publish(step, image, built, site)
@@ -136,6 +152,40 @@ def carry_out(step: Step, site: Site, *, awaited: bool = False) -> StepResult:
             site.hierarchy.builders[0].name,
         )
     return result
+
+
+def judged_key(step: Step, has: Mapping[str, str] | None = None) -> str:
+    """Return the key of a resolved step with what the image has of parents it does not follow.
+
+    The step's own key where it follows all of them.
+
+    Args:
+        step: resolved.
+        has: parent's identity → effective digest, of more parents that it stays on.
+    """
+    stays = {p.identity: p.judged for p in step.parents if p.judged} | dict(has or {})
+    if not stays:
+        return step.key or ""
+    effective = {
+        p.identity: stays.get(p.identity) or effective_digest(p.manifests, step.platforms)
+        for p in step.parents
+    }
+    return build_key({**step.parts, "parents": sha256(canonical_json(effective))})
+
+
+def _is_as_judged(step: Step, image: Image, site: Site) -> bool:
+    key = judged_key(step)
+    if key == step.key:
+        return False
+    return site.registry.resolve(image.repository, key_tag(key)) == step.current
+
+
+def _lead_to_current(step: Step, image: Image, found: Found, site: Site) -> None:
+    """Let what the image is judged on next lead to what stays current, which records it so."""
+    key = judged_key(step)
+    if key != step.key and found.digest == step.current:
+        index = read_manifest(site.registry, image.repository, found.digest)
+        tag_unchanged(site.registry, site.history, image.repository, (key,), index, site.run)
 
 
 def _is_usable(found: Found, image: Image) -> bool:
@@ -175,7 +225,8 @@ def _build(
 ) -> Built:
     context = site.files.context(image.context, image.dockerfile)
     _verify_source(step, context)
-    epoch_s = source_epoch_s(foundation, current, site.revision, site.clock)
+    revision = context.source.revision or site.revision
+    epoch_s = source_epoch_s(foundation, current, revision, site.clock)
     request = replace(
         build_request(site.hierarchy, step, context.dockerfile, epoch_s), cached=cached
     )
@@ -192,6 +243,8 @@ def _build(
         for digest, size_bytes in taken.items():
             output.leave_out(digest, size_bytes)
         with site.turns:
+            if cached and site.until_s is not None and site.clock.monotonic_s() >= site.until_s:
+                raise OutOfTime(f"{image.id} is left for the next run")
             started_s, clock_s = site.clock.now_s(), site.clock.monotonic_s()
             site.builder.build(
                 request,
@@ -214,6 +267,7 @@ def _build(
     return Built(
         uploaded=uploaded,
         source_epoch_s=epoch_s,
+        revision=revision,
         started_s=started_s,
         duration_s=site.clock.monotonic_s() - clock_s,
     )
@@ -238,6 +292,13 @@ def _check(step: Step, image: Image, foundation: Foundation | None, built: Built
         check_parent_layers(image.id, foundation.parent.name, foundation.configs, configs)
 
 
+def _prove(step: Step, image: Image, built: Built, site: Site) -> None:
+    manifests = {e.platform: e.digest for e in built.uploaded.entries if e.platform}
+    unread = prove_updates(image, step.updates, manifests, site.packages, site.cancelled)
+    if unread:
+        site.progress(Notice(text=unread))
+
+
 def _is_unchanged(image: Image, current: Found, built: Built, registry: Registry) -> bool:
     """Say whether every platform's content equals what is current, and what people read of it."""
     publication = current.publication
@@ -259,13 +320,26 @@ def _is_unchanged(image: Image, current: Found, built: Built, registry: Registry
 def _keep_current(step: Step, image: Image, current: Found, built: Built, site: Site) -> StepResult:
     """Let the new key lead to the old digest, so that the next plan is empty.
 
-    The next plan reads the refresh epoch back from the old digest, so the key with that epoch
-    leads there too.
+    The next plan reads the refresh epoch back from the old digest, and what the image has of
+    parents that it does not follow, so the keys with these lead there too. And so do those with
+    what it has of upstreams that soak: where the ledger is lost it is judged on that again.
     """
     publication = current.publication
     assert publication is not None  # _is_unchanged has looked at it
-    keys = {step.key or "": None}
-    keys[build_key({**step.parts, "epoch": sha256(canonical_json(publication.epoch))})] = None
+    epoch = sha256(canonical_json(publication.epoch))
+    parts = {**step.parts, "epoch": epoch}
+    soaked = {
+        p.identity: publication.parents[p.identity].effective
+        for p in step.parents
+        if p.kind is ParentKind.UPSTREAM
+        and site.hierarchy.upstreams[p.subject].soak_s
+        and p.identity in publication.parents
+    }
+    keys = dict.fromkeys(
+        key
+        for each in (step, replace(step, parts=parts, key=build_key(parts)))
+        for key in (each.key or "", judged_key(each), judged_key(each, soaked))
+    )
     index = read_manifest(site.registry, image.repository, current.digest)
     tag_unchanged(site.registry, site.history, image.repository, tuple(keys), index, site.run)
     return _result(step, Outcome.UNCHANGED, index, "", built)
@@ -291,6 +365,7 @@ def _publish(step: Step, image: Image, built: Built, site: Site) -> StepResult:
 
 def _compose(step: Step, image: Image, built: Built, site: Site) -> Manifest:
     final = step.final_parent()
+    is_late = site.planned != day(built.started_s)
     publication = Publication(
         hierarchy=site.hierarchy.name,
         image=image.id,
@@ -306,11 +381,13 @@ def _compose(step: Step, image: Image, built: Built, site: Site) -> Manifest:
         epoch=step.epoch,
         source_epoch_s=built.source_epoch_s,
         created=rfc3339(built.started_s),
-        revision=str(site.revision) if site.revision else "",
+        revision=str(built.revision) if built.revision else "",
         run=site.run,
-        base_name=final.reference if final else "",
+        base_name=(final.origin or final.reference) if final else "",
         base_digest=(final.digest or "") if final else "",
-        source=site.revision.source if site.revision else "",
+        source=built.revision.source if built.revision else "",
+        # The tag says the plan's day, also of what is built after midnight, or applied later.
+        planned=site.planned if is_late else "",
     )
     return compose_index(built.uploaded.entries, publication.annotations())
 

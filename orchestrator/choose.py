@@ -6,11 +6,17 @@ from orchestrator.doors.protocols import Files, Git
 from orchestrator.doors.protocols_history import History
 from orchestrator.errors import InvalidInput
 from orchestrator.load_files import load_files
+from orchestrator.model.address import is_address
 from orchestrator.model.fingerprint import key_parts
 from orchestrator.model.hierarchy import Hierarchy, Image
 from orchestrator.model.run import Outcome
+from orchestrator.model.source import Source
 from orchestrator.select import Chosen, Selection, select
 
+#: Stands for files in another repository, which are not compared.
+_ELSEWHERE = Source(
+    dockerfile="sha256:" + "0" * 64, context="sha256:" + "0" * 64, size_bytes=0, files=0
+)
 _DID_NOT_SUCCEED = (Outcome.FAILED, Outcome.BLOCKED)
 
 
@@ -101,8 +107,15 @@ def _differs(
 
 
 def _outline(image: Image, hierarchy: Hierarchy) -> tuple[object, ...]:
-    """Return what decides about an image beside the bytes of its files."""
+    """Return what decides about an image beside the bytes of its files.
+
+    Of what is in another repository, only how this one names it: the past looks into no other.
+    """
+    elsewhere = is_address(image.context)
+    parents = () if elsewhere else image.parents
+    upstreams = () if elsewhere else image.upstream_parents()
     return (
+        (image.context, image.dockerfile) if elsewhere else (),
         image.retired,
         image.repository,
         image.copies,
@@ -110,11 +123,12 @@ def _outline(image: Image, hierarchy: Hierarchy) -> tuple[object, ...]:
         image.floating,
         image.drop_platforms,
         image.reproducible,
-        {(p.name, p.kind, p.identity, p.final) for p in image.parents},
-        {hierarchy.upstreams[name].source for name in image.upstream_parents()},
+        {(p.name, p.kind, p.identity, p.final) for p in parents},
+        {hierarchy.upstreams[name].source for name in upstreams},
     )
 
 
 def _own_parts(image: Image, files: Files) -> dict[str, str]:
-    source = files.context(image.context, image.dockerfile).source
+    elsewhere = is_address(image.context)
+    source = _ELSEWHERE if elsewhere else files.context(image.context, image.dockerfile).source
     return key_parts(image, source, parents=None, epoch="")

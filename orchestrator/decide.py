@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from orchestrator.model.fingerprint import PARTS, effective_digest, short_key
-from orchestrator.model.hierarchy import Hierarchy, Image, ParentKind
+from orchestrator.model.fingerprint import short_key
+from orchestrator.model.hierarchy import Hierarchy, Image
 from orchestrator.model.names import is_tag
-from orchestrator.model.observation import Found, Observations
+from orchestrator.model.observation import Found, Held, Observations
 from orchestrator.model.plan import Cause, Decision, Reason, Verdict
 from orchestrator.model.publication import Publication
 from orchestrator.model.tags import expand, expand_each
-from orchestrator.want import Wanted, can_stand_on, published_parents, wanted
-
-#: Parts whose difference is told by something better than their hash, or needs no telling.
-_TOLD_OTHERWISE = ("image", "parents", "epoch")
+from orchestrator.reasons import differences
+from orchestrator.want import (
+    Wanted,
+    can_stand_on,
+    followed,
+    judged,
+    published_parents,
+    stayed_on,
+)
 
 
 def current_tag(image: Image) -> str | None:
@@ -54,13 +59,15 @@ def decide(
     epoch: str = "",
     allow_dirty: bool = False,
     selected: frozenset[str] | None = None,
+    paused: Mapping[str, Reason] | None = None,
 ) -> tuple[Decision, ...]:
     """Return the verdict on every image, parents before children.
 
     An image is built if it, or what it stands on, differs from what its key tag's digest was made
     of; it waits (AWAIT) if only a parent is being built; its tags are put right (RETAG), here and
     where copies are, if nothing else is wrong. Everything that differs is in the reasons.
-    An image that is retired, was not asked for, or is new on a parent past its end is kept.
+    An image that is retired, was not asked for, or is new on a parent past its end is kept; one
+    that cannot be had fails. A parent that an image does not follow is no reason to build it.
 
     Args:
         hierarchy: what should be.
@@ -70,6 +77,7 @@ def decide(
         allow_dirty: floating tags may move though the tree is dirty.
         selected: ids of the images that were asked for; None: all. The others are kept, and built
             upon as they are.
+        paused: image id → why it is not tried now.
 
     Returns:
         One decision for every image of the hierarchy.
@@ -86,8 +94,12 @@ def decide(
             decision = now.kept(image, Reason(cause=Cause.NOT_SELECTED))
         elif image.retired:
             decision = now.kept(image, Reason(cause=Cause.RETIRED, now=image.replaced_by or ""))
+        elif image.id in seen.unusable:
+            decision = replace(now.kept(image, *seen.unusable[image.id]), verdict=Verdict.FAIL)
         else:
-            decision = _decide_one(image, now)
+            decision = _with_notes(image, _decide_one(image, now), now)
+        if image.id in (paused or {}) and decision.verdict is not Verdict.KEEP:
+            decision = now.kept(image, (paused or {})[image.id])
         now.decided[image.id] = decision
     return tuple(now.decided.values())
 
@@ -103,12 +115,12 @@ class _Circumstances:
     holds_tags: bool
     decided: dict[str, Decision] = field(default_factory=dict)
 
-    def kept(self, image: Image, reason: Reason) -> Decision:
+    def kept(self, image: Image, *reasons: Reason) -> Decision:
         current = self.seen.currents.get(image.id)
         return Decision(
             image=image.id,
             verdict=Verdict.KEEP,
-            reasons=(reason,),
+            reasons=reasons,
             current=current.digest if current else None,
         )
 
@@ -132,20 +144,12 @@ def is_copied(decision: Decision) -> bool:
 def _decide_one(image: Image, now: _Circumstances) -> Decision:
     seen, decided, force = now.seen, now.decided, image.id in now.forced
     current = seen.currents[image.id]
-    publication = current.publication if current else None
-    want = wanted(
-        image,
-        seen.sources[image.id],
-        upstreams=seen.upstreams,
-        parents=published_parents(image, seen),
-        epoch=now.epoch if force else (publication.epoch if publication else ""),
-    )
+    forced_epoch = now.epoch if force else None
+    want = judged(image, seen, forced_epoch=forced_epoch)
     found = seen.candidates.get(want.key) if want.key else None
-    pending = [parent for parent in image.image_parents() if is_pending(decided[parent])]
-    awaited = tuple(
-        Reason(cause=Cause.PARENT_PENDING, subject=parent, was=decided[parent].current or "")
-        for parent in pending
-    )
+    held = seen.held.get(image.id, {})
+    pending = pending_parents(image, decided, held)
+    awaited = tuple(_awaited(parent, decided) for parent in pending)
     said = _Said(image=image.id, current=current.digest if current else None)
 
     ended = _ended_parents(image, now) if current is None and found is None else ()
@@ -155,7 +159,9 @@ def _decide_one(image: Image, now: _Circumstances) -> Decision:
     hollow = tuple(
         _why_hollow(image, decided[parent], seen.currents[parent])
         for parent, published in published_parents(image, seen).items()
-        if parent not in pending and not can_stand_on(image, published)
+        if parent not in pending
+        and parent not in _subjects(image, held)
+        and not can_stand_on(image, published)
     )
     if hollow:
         return said.decision(Verdict.KEEP, hollow)
@@ -163,16 +169,92 @@ def _decide_one(image: Image, now: _Circumstances) -> Decision:
     if current and current.elsewhere:
         awaited += (_fetched(image, current.elsewhere),)
     damage = _damage(image, found) if found else ()
+    gone = _gone(image, held) if pending or found is None or damage else ()
+    if gone:
+        return said.decision(Verdict.FAIL, gone)
     if found is None or damage:
-        reasons = damage or tuple(_differences(image, seen, want, current, force))
+        reasons = damage or tuple(differences(image, seen, want, current, force))
         if pending and not reasons:
             return said.decision(Verdict.AWAIT, awaited)
         if not reasons:
             reasons = (Reason(cause=Cause.KEY_TAG_MISSING, now=want.key or ""),)
-        return said.decision(Verdict.BUILD, reasons + awaited, key=None if pending else want.key)
+        # What is built follows also those that it would not be built for.
+        stays = stayed_on(image, seen)
+        late = pending_parents(image, decided, stays)
+        built = None if late or found else _built_on_newest(image, seen, held, forced_epoch)
+        if built is not None:
+            return _decide_tags(image, seen, said, *built, now.holds_tags)
+        known = len(stays) == len(held) and not pending
+        awaited += tuple(_awaited(parent, decided) for parent in late if parent not in pending)
+        return said.decision(Verdict.BUILD, reasons + awaited, key=want.key if known else None)
     if pending:
         return said.decision(Verdict.AWAIT, awaited)
     return _decide_tags(image, seen, said, found, want, now.holds_tags)
+
+
+def pending_parents(
+    image: Image, decided: Mapping[str, Decision], held: Mapping[str, Held]
+) -> tuple[str, ...]:
+    """Return the ids of the parents that an image must wait for, but those that are held."""
+    stays = _subjects(image, held)
+    return tuple(p for p in image.image_parents() if p not in stays and is_pending(decided[p]))
+
+
+def _subjects(image: Image, held: Mapping[str, Held]) -> frozenset[str]:
+    return frozenset(p.subject for p in image.parents if p.identity in held)
+
+
+def _awaited(parent: str, decided: Mapping[str, Decision]) -> Reason:
+    return Reason(cause=Cause.PARENT_PENDING, subject=parent, was=decided[parent].current or "")
+
+
+def _built_on_newest(
+    image: Image, seen: Observations, held: Mapping[str, Held], forced_epoch: str | None
+) -> tuple[Found, Wanted] | None:
+    """Return what a build that also takes parents it does not follow has led to already.
+
+    That is what was rolled back, not promoted from a dirty tree, or left by a run that was stopped.
+    What is current records the parents that it was judged on; None for it.
+    """
+    if all(parent.firm for parent in held.values()):
+        return None
+    want = followed(image, seen, forced_epoch=forced_epoch)
+    found = seen.candidates.get(want.key) if want.key else None
+    current = seen.currents[image.id]
+    if found is None or _damage(image, found) or (current and current.digest == found.digest):
+        return None
+    return found, want
+
+
+def _gone(image: Image, held: Mapping[str, Held]) -> tuple[Reason, ...]:
+    """Return the parents that a build would have to stay on and cannot."""
+    return tuple(
+        Reason(
+            cause=Cause.PARENT_UNUSABLE,
+            subject=parent.reason.subject,
+            was=parent.digest,
+            because=f"lacks {', '.join(missing)}, and the image stays on it"
+            if parent.manifests
+            else "is gone from its repository",
+        )
+        for parent in held.values()
+        if parent.firm and (missing := sorted(set(image.platforms) - set(parent.manifests)))
+    )
+
+
+def _with_notes(image: Image, decision: Decision, now: _Circumstances) -> Decision:
+    """Return a decision that also tells which parents have moved and are not followed."""
+    held = now.seen.held.get(image.id, {})
+    if not held and image.id not in now.seen.notes:
+        return decision
+    told = []
+    for parent in held.values():
+        subject = now.decided.get(parent.reason.subject)
+        moves = parent.reason.was != parent.reason.now or (subject and is_pending(subject))
+        follows = decision.verdict is Verdict.BUILD and not parent.firm
+        if parent.reason.cause is Cause.HELD or (moves and not follows):
+            told.append(parent.reason)
+    return replace(decision, reasons=(*decision.reasons, *told, *now.seen.notes.get(image.id, ())))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,7 +304,10 @@ def _why_hollow(image: Image, parent: Decision, current: Found | None) -> Reason
             return Reason(cause=Cause.PARENT_ENDED, subject=parent.image)
         if reason.cause is Cause.DIRTY:
             return replace(reason, subject=parent.image)
-    return Reason(cause=Cause.REJECTED, subject=parent.image)
+        if reason.cause is Cause.REJECTED:
+            return Reason(cause=Cause.REJECTED, subject=parent.image)
+    # It cannot be had, is paused, or has nothing to stand on itself.
+    return Reason(cause=Cause.PARENT_UNUSABLE, subject=parent.image, because="was never published")
 
 
 def _fetched(image: Image, place: str) -> Reason:
@@ -238,59 +323,6 @@ def _damage(image: Image, found: Found) -> tuple[Reason, ...]:
     return tuple(
         Reason(cause=Cause.INCOMPLETE, subject=platform, was=found.digest) for platform in missing
     )
-
-
-def _differences(
-    image: Image, seen: Observations, want: Wanted, current: Found | None, force: bool
-) -> Iterator[Reason]:
-    if force:
-        yield Reason(cause=Cause.FORCED, now=want.epoch)
-    if current is None:
-        yield Reason(cause=Cause.NEVER_PUBLISHED)
-        return
-    if current.publication is None or current.publication.image not in image.names:
-        yield Reason(cause=Cause.FOREIGN, was=current.digest)
-        return
-    yield from _part_differences(image, want, current.publication)
-    yield from _parent_differences(image, seen, current.publication)
-
-
-def _part_differences(image: Image, want: Wanted, was: Publication) -> Iterator[Reason]:
-    for part in PARTS:
-        before, now = was.parts.get(part, ""), want.parts.get(part, "")
-        if part in _TOLD_OTHERWISE or before == now:
-            continue
-        if part == "version":
-            before, now = was.version, image.version
-        subject = {"dockerfile": image.dockerfile, "context": image.context}.get(part, "")
-        yield Reason(cause=Cause(part), subject=subject, was=before, now=now)
-
-
-def _parent_differences(image: Image, seen: Observations, was: Publication) -> Iterator[Reason]:
-    named = {parent.identity: parent for parent in image.parents}
-    parents = published_parents(image, seen)
-    for identity, parent in named.items():
-        record, subject = was.parents.get(identity), parent.subject
-        if parent.kind is ParentKind.UPSTREAM:
-            state = seen.upstreams[subject]
-            digest, manifests, cause = state.digest, state.manifests, Cause.UPSTREAM_MOVED
-        else:
-            publication = parents[subject]
-            if publication is None or not can_stand_on(image, publication):
-                continue  # It is pending, and named as such.
-            digest, manifests, cause = (
-                publication.digest,
-                publication.manifests,
-                Cause.PARENT_MOVED,
-            )
-        if record is None:
-            yield Reason(cause=Cause.PARENT_ADDED, subject=subject, now=digest)
-        elif record.digest != digest and record.effective != effective_digest(
-            manifests, image.platforms
-        ):
-            yield Reason(cause=cause, subject=subject, was=record.digest, now=digest)
-    for subject in sorted(set(was.parents) - set(named)):
-        yield Reason(cause=Cause.PARENT_REMOVED, subject=subject, was=was.parents[subject].digest)
 
 
 def _decide_tags(

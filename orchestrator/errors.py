@@ -60,10 +60,22 @@ class BuildFailed(RunFailed):
         self.log_tail = log_tail
 
 
+class OutOfTime(RunFailed):
+    """A run has no time left to start a build in; the step is left for the next one."""
+
+    code = "out-of-time"
+
+
 class CheckFailed(RunFailed):
     """What was built is not what was asked for: a platform or a parent's layer is missing."""
 
     code = "check-failed"
+
+
+class NotUpdated(CheckFailed):
+    """A build for package updates does not have them, or not on every platform."""
+
+    code = "not-updated"
 
 
 class UsageError(OrchestrateError):
@@ -123,7 +135,8 @@ class StalePlan(Conflict):
     code = "stale-plan"
 
     def __init__(self, moved: tuple[str, ...], *, hint: str = "") -> None:
-        super().__init__("the plan is stale: " + "; ".join(moved), hint=hint)
+        told = moved[0] if len(moved) == 1 else "".join(f"\n  {line}" for line in moved)
+        super().__init__(f"the plan is stale: {told}", hint=hint)
         self.moved = moved
 
 

@@ -140,6 +140,8 @@ def _examine_one(
     try:
         if publication is not None:
             raise Refused(f"{there[0]} is image {publication.image} of {publication.hierarchy}")
+        for reason in seen.unusable.get(image.id, ()):
+            raise Refused(f"{reason.subject} cannot be had: {reason.because}")
         content = _usable(contents[image.repository, current.digest])
         _require_agreement(image, tags, content, registry)
         _require_platforms(image, content)
@@ -263,7 +265,9 @@ def _contents(
     wanted: dict[tuple[Repository, str], None] = {}
     for image in hierarchy.images.values():
         current = seen.currents.get(image.id)
-        if image.id not in images or image.retired or current is None or current.publication:
+        if image.id not in images or image.retired or image.id in seen.unusable:
+            continue
+        if current is None or current.publication:
             continue
         wanted[image.repository, current.digest] = None
         parent = image.final_parent()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from orchestrator.decide import immutable_tag
+from orchestrator.model.behind import Behind
 from orchestrator.model.fingerprint import PARTS
 from orchestrator.model.hierarchy import Hierarchy, Image, Parent, ParentKind
 from orchestrator.model.observation import Observations
 from orchestrator.model.plan import Decision
 from orchestrator.model.status import Explanation, ImageStatus, PartComparison
 from orchestrator.model.time import seconds_of
-from orchestrator.want import published_parents, wanted
+from orchestrator.want import judged
 
 
 def statuses(
@@ -20,6 +22,7 @@ def statuses(
     decisions: tuple[Decision, ...],
     now_s: float,
     images: frozenset[str] | None = None,
+    behind: Mapping[str, tuple[Behind, ...]] | None = None,
 ) -> tuple[ImageStatus, ...]:
     """Return how images stand, parents before children.
 
@@ -29,13 +32,17 @@ def statuses(
         decisions: one for every image.
         now_s: seconds since 1970 UTC.
         images: ids of those to tell of; None: all.
+        behind: image id → the upstreams whose newest content it lacks; None: nobody looked.
     """
     depths: dict[str, int] = {}
     for image in hierarchy.images.values():
         below = [depths[parent] + 1 for parent in image.image_parents()]
         depths[image.id] = max(below, default=0)
     return tuple(
-        _status(hierarchy.images[d.image], seen, d, depths[d.image], now_s)
+        replace(
+            _status(hierarchy.images[d.image], seen, d, depths[d.image], now_s),
+            behind=(behind or {}).get(d.image, ()),
+        )
         for d in decisions
         if images is None or d.image in images
     )
@@ -59,6 +66,7 @@ def _status(
         immutable=immutable_tag(image, publication) if publication else "",
         candidate=other,
         decision=decision,
+        packages=seen.packages.get(image.id),
     )
 
 
@@ -66,19 +74,14 @@ def explanation(hierarchy: Hierarchy, seen: Observations, status: ImageStatus) -
     """Return why an image would be built or why not, part by part.
 
     Where the key of what is current was reached by an equal build, the parts recorded on it are
-    those of the key that led to it first. An image that is retired has nothing to compare.
+    those of the key that led to it first. An image that is retired, or cannot be had, has nothing
+    to compare.
     """
     image = hierarchy.images[status.image]
     was = status.publication
-    if image.retired:
+    if image.retired or image.id in seen.unusable:
         return Explanation(status=status, parts=(), key="", parents=())
-    want = wanted(
-        image,
-        seen.sources[image.id],
-        upstreams=seen.upstreams,
-        parents=published_parents(image, seen),
-        epoch=was.epoch if was else "",
-    )
+    want = judged(image, seen)
     recorded: Mapping[str, str] = was.parts if was else {}
     return Explanation(
         status=status,
@@ -93,14 +96,17 @@ def explanation(hierarchy: Hierarchy, seen: Observations, status: ImageStatus) -
                 was.parents[parent.identity].digest
                 if was and parent.identity in was.parents
                 else "",
-                _digest_now(parent, seen),
+                _digest_now(image, parent, seen),
             )
             for parent in {p.subject: p for p in image.parents}.values()
         ),
     )
 
 
-def _digest_now(parent: Parent, seen: Observations) -> str:
+def _digest_now(image: Image, parent: Parent, seen: Observations) -> str:
+    held = seen.held.get(image.id, {}).get(parent.identity)
+    if held is not None:
+        return held.digest
     if parent.kind is ParentKind.UPSTREAM:
         return seen.upstreams[parent.subject].digest
     current = seen.currents[parent.subject]

@@ -4,40 +4,50 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from orchestrator import adopt as adopting
+from orchestrator import ask as asking
 from orchestrator import choose as choosing
 from orchestrator import examine as examining
 from orchestrator.adopt import Adopting
+from orchestrator.alone import require_buildable, step_alone
+from orchestrator.breaker import told
 from orchestrator.build import Site
 from orchestrator.decide import decide
 from orchestrator.doors.protocols import Builder, BuildRequest, Clock, Files, Git, Registry, Spool
 from orchestrator.doors.protocols_history import History
+from orchestrator.doors.protocols_packages import PackageManagers
 from orchestrator.errors import StalePlan, UsageError
 from orchestrator.examine import Examination
 from orchestrator.explain import explanation, statuses
-from orchestrator.model.event import Event, StepProgress
+from orchestrator.ledger import lacking, note_absorbed, note_sightings
+from orchestrator.mirror import lost_copies
+from orchestrator.model.event import Event, Notice, RunFinished, StepProgress
 from orchestrator.model.hierarchy import Hierarchy
 from orchestrator.model.observation import Observations
 from orchestrator.model.orphan import Orphans
-from orchestrator.model.plan import Decision, Plan, Verdict
+from orchestrator.model.packages import PackageAnswer
+from orchestrator.model.plan import Decision, Plan, Step
 from orchestrator.model.protection import Shelf
-from orchestrator.model.run import Run
+from orchestrator.model.source import Revision
 from orchestrator.model.status import Explanation, ImageStatus
-from orchestrator.model.time import rfc3339, run_id
+from orchestrator.model.time import run_id
 from orchestrator.observe import observe
 from orchestrator.orphans import find_orphans
-from orchestrator.plan import make_plan, make_step
+from orchestrator.plan import make_plan
 from orchestrator.prepare import preview
 from orchestrator.publish import rollback_moves
 from orchestrator.record import record
-from orchestrator.refuse import require_forcible, require_ground, retired_image, unknown_image
+from orchestrator.refuse import require_forcible, require_ground, require_upstreams, unknown_image
 from orchestrator.run import execute
-from orchestrator.select import Chosen, Selection, with_ancestors
-from orchestrator.stale import moved_since
+from orchestrator.select import Chosen, Selection, quoted, with_ancestors
+from orchestrator.stale import moved_since, too_old
 from orchestrator.stock import Stocktaking, take_stock
-from orchestrator.undo import undo
+from orchestrator.undo import run_to_undo, undo
+from orchestrator.wish import Intent as Intent
+from orchestrator.wish import Wish as Wish
+from orchestrator.wish import run_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,48 +61,7 @@ class Doors:
     history: History
     spool: Spool
     clock: Clock
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What the user asks for beside what the files say.
-
-    Attributes:
-        forced: image ids to build whatever is there.
-        allow_dirty: floating tags may move though the tree is dirty.
-        suffix: four characters that tell apart plans of the same second.
-        chosen: the images it is about; None: every image.
-    """
-
-    forced: frozenset[str] = frozenset()
-    allow_dirty: bool = False
-    suffix: str = "0000"
-    chosen: Chosen | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
-    """Who starts a run, and why.
-
-    Attributes:
-        command: build, apply, rollback or adopt.
-        who: user and host.
-        trigger: ``manual``, ``ci``, ``schedule``.
-        because: free text, may be empty.
-        suffix: four characters that tell apart runs of the same second.
-        slots: builds at once; None: what the hierarchy's builder has.
-        log_dir: directory under which the run's logs go.
-        cancelled: set it to stop.
-    """
-
-    command: str
-    who: str
-    trigger: str = "manual"
-    because: str = ""
-    suffix: str = "0000"
-    slots: int | None = None
-    log_dir: str
-    cancelled: threading.Event = field(default_factory=threading.Event)
+    packages: PackageManagers
 
 
 def choose(
@@ -110,18 +79,30 @@ def choose(
 
 
 def plan(hierarchy: Hierarchy, doors: Doors, wish: Wish) -> Plan:
-    """Return what a run would do, and why. Nothing is written anywhere.
+    """Return what a run would do, and why; see :func:`prepare`."""
+    made, _ = prepare(hierarchy, doors, wish)
+    return made
+
+
+def prepare(hierarchy: Hierarchy, doors: Doors, wish: Wish) -> tuple[Plan, Observations]:
+    """Return what a run would do, and why, and what that was decided on.
+
+    Nothing is written but what the wish wants remembered.
 
     Raises:
-        UsageError: an image that is to be forced does not exist, is retired or not selected; or
-            one that is selected stands on one that is not and was never published.
+        UsageError: an image that is to be forced does not exist, is retired or not selected; an
+            upstream that is not to soak does not exist; or an image that is selected stands on
+            one that is not and was never published.
         OrchestrateError: whatever :func:`orchestrator.observe.observe` raises.
     """
     selected = wish.chosen.only if wish.chosen else None
     require_forcible(wish.forced, hierarchy, selected)
+    require_upstreams(wish.unsoaked, hierarchy)
     created_s = doors.clock.now_s()
     plan_id = run_id(created_s, wish.suffix)
-    seen = look(hierarchy, doors, wish.forced, plan_id, selected)
+    seen = look(hierarchy, doors, wish.forced, plan_id, selected, unsoaked=wish.unsoaked)
+    if wish.remember:
+        note_sightings(hierarchy, seen, doors.history, doors.clock.now_s())
     if selected is not None:
         require_ground(hierarchy, seen, selected)
     decisions = decide(
@@ -131,8 +112,9 @@ def plan(hierarchy: Hierarchy, doors: Doors, wish: Wish) -> Plan:
         epoch=plan_id,
         allow_dirty=wish.allow_dirty,
         selected=selected,
+        paused=wish.paused,
     )
-    return make_plan(
+    made = make_plan(
         hierarchy,
         seen,
         decisions,
@@ -141,7 +123,10 @@ def plan(hierarchy: Hierarchy, doors: Doors, wish: Wish) -> Plan:
         forced=wish.forced,
         allow_dirty=wish.allow_dirty,
         selection=wish.chosen.terms if wish.chosen else (),
+        max_age_s=wish.max_age_s,
     )
+    late = lacking(hierarchy, seen, decisions, doors.history, created_s)
+    return replace(made, behind=late, unsoaked=tuple(sorted(wish.unsoaked))), seen
 
 
 def status(
@@ -150,7 +135,8 @@ def status(
     """Return how images stand, every one or those chosen. Nothing is written anywhere."""
     images = chosen.only if chosen else None
     seen, decisions = _judged(hierarchy, doors, images)
-    return statuses(hierarchy, seen, decisions, doors.clock.now_s(), images)
+    late = lacking(hierarchy, seen, decisions, doors.history, doors.clock.now_s())
+    return statuses(hierarchy, seen, decisions, doors.clock.now_s(), images, late)
 
 
 def _judged(
@@ -159,7 +145,9 @@ def _judged(
     """Look at images, or at all, and at what they stand on, which decides about them too."""
     selected = None if images is None else with_ancestors(hierarchy, images)
     seen = look(hierarchy, doors, selected=selected)
-    return seen, decide(hierarchy, seen, selected=selected)
+    decisions = decide(hierarchy, seen, selected=selected)
+    streaks = doors.history.streaks(hierarchy.name)
+    return seen, told(decisions, streaks, doors.clock.now_s())
 
 
 def orphans(hierarchy: Hierarchy, doors: Doors) -> Orphans:
@@ -199,33 +187,30 @@ def why(hierarchy: Hierarchy, doors: Doors, image: str) -> Explanation:
         raise unknown_image(image, hierarchy)
     images = frozenset((image,))
     seen, decisions = _judged(hierarchy, doors, images)
-    (found,) = statuses(hierarchy, seen, decisions, doors.clock.now_s(), images)
+    late = lacking(hierarchy, seen, decisions, doors.history, doors.clock.now_s())
+    (found,) = statuses(hierarchy, seen, decisions, doors.clock.now_s(), images, late)
     return explanation(hierarchy, seen, found)
 
 
 def build_command(hierarchy: Hierarchy, doors: Doors, image: str) -> BuildRequest:
-    """Return the build that a run would start for an image now.
+    """Return the build that a run would start for an image now; see :func:`step_now`."""
+    step, revision = step_now(hierarchy, doors, image)
+    return preview(step, hierarchy, doors.files, doors.registry, revision, doors.clock)
+
+
+def step_now(hierarchy: Hierarchy, doors: Doors, image: str) -> tuple[Step, Revision | None]:
+    """Return an image's step as a run would carry it out now, and where the tree stands in git.
 
     Parents that are about to be built are pinned to what is current; the SOURCE_DATE_EPOCH is the
     one of what is published, where there is something.
 
     Raises:
-        UsageError: there is no such image, or a parent was never published.
+        UsageError: there is no such image, it is retired, or a parent was never published.
+        Unavailable: something from outside that it is made of cannot be had.
     """
-    if image not in hierarchy.images:
-        raise unknown_image(image, hierarchy)
-    if hierarchy.images[image].retired:
-        raise retired_image(image)
+    require_buildable(image, hierarchy)
     seen, decisions = _judged(hierarchy, doors, frozenset((image,)))
-    decided = {d.image: replace(d, verdict=Verdict.KEEP) for d in decisions}
-    step = make_step(hierarchy.images[image], hierarchy, seen, decided)
-    missing = [parent.subject for parent in step.parents if parent.digest is None]
-    if missing:
-        raise UsageError(
-            f"{image} stands on {missing[0]}, which was never published",
-            hint=f"build it first: `orchestrate build`, or ask `orchestrate why {missing[0]}`",
-        )
-    return preview(step, hierarchy, doors.files, doors.registry, seen.revision, doors.clock)
+    return step_alone(image, hierarchy, seen, decisions), seen.revision
 
 
 def look(
@@ -234,6 +219,7 @@ def look(
     forced: frozenset[str] = frozenset(),
     epoch: str = "",
     selected: frozenset[str] | None = None,
+    unsoaked: frozenset[str] = frozenset(),
 ) -> Observations:
     """Return what is seen of files, registry and upstreams now."""
     return observe(
@@ -245,16 +231,45 @@ def look(
         forced=forced,
         epoch=epoch,
         selected=selected,
+        ledger=doors.history.sightings(hierarchy.name) if hierarchy.upstreams else (),
+        answers=doors.history.answers,
+        unsoaked=unsoaked,
     )
 
 
-def run(plan: Plan, hierarchy: Hierarchy, doors: Doors, intent: Intent) -> Iterator[Event]:
-    """Carry a plan out; every event has been written to the history when it is yielded."""
-    started = _begin(hierarchy, doors, intent, plan.revision, plan.id)
+def ask_packages(
+    hierarchy: Hierarchy,
+    doors: Doors,
+    chosen: Chosen,
+    *,
+    cancelled: threading.Event,
+    heard: Callable[[PackageAnswer], None] = lambda _: None,
+) -> tuple[PackageAnswer, ...]:
+    """Ask what is current for package updates, and keep the answers; also of what it stands on."""
+    asked = with_ancestors(hierarchy, chosen.images)
+    currents = asking.packaged_currents(hierarchy, doors.registry, asked)
+    return asking.ask_packages(
+        hierarchy, currents, doors.packages, doors.history, cancelled=cancelled, heard=heard
+    )
+
+
+def run(
+    plan: Plan,
+    hierarchy: Hierarchy,
+    doors: Doors,
+    intent: Intent,
+    seen: Observations | None = None,
+) -> Iterator[Event]:
+    """Carry a plan out; every event has been written to the history when it is yielded.
+
+    With what the plan was made or verified on, the ledger gets which contents of upstreams have
+    arrived everywhere.
+    """
+    started = run_of(intent, hierarchy, doors.clock.now_s(), plan.revision, plan.id)
     revision = doors.git.revision()
     slots = intent.slots or hierarchy.builders[0].slots
 
-    def site(progress: Callable[[StepProgress], None]) -> Site:
+    def site(progress: Callable[[StepProgress | Notice], None]) -> Site:
         return Site(
             hierarchy=hierarchy,
             files=doors.files,
@@ -263,27 +278,53 @@ def run(plan: Plan, hierarchy: Hierarchy, doors: Doors, intent: Intent) -> Itera
             history=doors.history,
             spool=doors.spool,
             clock=doors.clock,
+            packages=doors.packages,
             revision=revision,
             run=started.id,
+            planned=plan.date,
             log_dir=f"{intent.log_dir}/{started.id}",
             progress=progress,
             cancelled=intent.cancelled,
             turns=threading.BoundedSemaphore(slots),
+            until_s=intent.until_s,
         )
 
-    yield from record(execute(plan, started, slots, site), doors.history)
+    for event in record(execute(plan, started, slots, site), doors.history):
+        if isinstance(event, RunFinished) and seen is not None:
+            now_s = doors.clock.now_s()
+            note_absorbed(hierarchy, plan, seen, doors.history, now_s, event)
+        yield event
 
 
-def verify(saved: Plan, hierarchy: Hierarchy, doors: Doors) -> None:
-    """Refuse a saved plan whose inputs moved since; what it did itself counts as done.
+def verify(
+    saved: Plan, hierarchy: Hierarchy, doors: Doors, max_age_s: float | None = None
+) -> Observations:
+    """Return what is seen of the images that a saved plan has steps for.
+
+    Refuse a saved plan that is too old or whose inputs moved; what it did itself is done.
+
+    Args:
+        saved: the plan.
+        hierarchy: as the file says now.
+        doors: the outside world.
+        max_age_s: seconds that it may be old; None: whatever it says itself.
 
     Raises:
         StalePlan: naming everything that moved.
     """
+    asked = [*map(quoted, saved.selection), *(f"--no-soak {quoted(u)}" for u in saved.unsoaked)]
+    again = " ".join(("orchestrate plan", *asked, "--out FILE"))
+    old = too_old(saved, doors.clock.now_s(), max_age_s)
+    if old:
+        raise StalePlan((old,), hint=f"make a new one: `{again}`")
     planned = frozenset(step.image for step in saved.steps)
-    moved = moved_since(saved, hierarchy, look(hierarchy, doors, selected=planned))
+    seen = look(hierarchy, doors, selected=planned, unsoaked=frozenset(saved.unsoaked))
+    note_sightings(hierarchy, seen, doors.history, doors.clock.now_s())
+    moved = moved_since(saved, hierarchy, seen)
+    moved += lost_copies(saved, hierarchy, doors.registry)
     if moved:
-        raise StalePlan(moved, hint="make a new one with `orchestrate plan --out FILE`")
+        raise StalePlan(moved, hint=f"make a new one: `{again}`")
+    return seen
 
 
 def rollback(
@@ -305,17 +346,9 @@ def rollback(
         UsageError: there is no such run, or it is another hierarchy's.
         Conflict: it moved nothing that could be moved back.
     """
-    undone = doors.history.run(run_id)
-    if undone is None:
-        raise UsageError(f"no run {run_id!r}", hint="`orchestrate history` lists the runs")
-    if undone.hierarchy != hierarchy.name:
-        # One database has them all, and a short id may hit any.
-        raise UsageError(
-            f"run {undone.id} is of hierarchy {undone.hierarchy}, this is {hierarchy.name}",
-            hint=f"go to {undone.hierarchy}'s directory, or name it with -C or --file",
-        )
+    undone = run_to_undo(run_id, hierarchy, doors.history)
     moves = rollback_moves(doors.history.moves(undone.id), images or None)
-    started = _begin(hierarchy, doors, intent, "", "")
+    started = run_of(intent, hierarchy, doors.clock.now_s())
     events = undo(
         moves,
         started,
@@ -353,7 +386,7 @@ def adopt(
             "the working tree has changes that git does not know",
             hint="images would be recorded as built from them: commit, or --allow-dirty",
         )
-    started = _begin(hierarchy, doors, intent, str(revision or ""), "")
+    started = run_of(intent, hierarchy, doors.clock.now_s(), str(revision or ""))
     site = Adopting(
         hierarchy=hierarchy,
         seen=found.seen,
@@ -365,18 +398,3 @@ def adopt(
         cancelled=intent.cancelled,
     )
     yield from record(adopting.adopt(found.images, site), doors.history)
-
-
-def _begin(hierarchy: Hierarchy, doors: Doors, intent: Intent, revision: str, plan_id: str) -> Run:
-    now_s = doors.clock.now_s()
-    return Run(
-        id=run_id(now_s, intent.suffix),
-        hierarchy=hierarchy.name,
-        command=intent.command,
-        who=intent.who,
-        trigger=intent.trigger,
-        because=intent.because,
-        revision=revision,
-        started_at=rfc3339(now_s),
-        plan=plan_id,
-    )

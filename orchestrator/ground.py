@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from orchestrator.doors.protocols import Registry
 from orchestrator.errors import Unavailable
+from orchestrator.mirror import had_now
 from orchestrator.model.hierarchy import Hierarchy, Image, Parent, ParentKind
 from orchestrator.model.names import Repository, parse_reference
 from orchestrator.model.observation import Found
-from orchestrator.observe import current_of, upstream_state
+from orchestrator.observe import current_of
 from orchestrator.prepare import read_manifest
 
 
@@ -99,7 +100,7 @@ def _ground(
     platform: str,
 ) -> Ground:
     if parent.kind is ParentKind.UPSTREAM:
-        state = upstream_state(registry, hierarchy.upstreams[parent.subject])
+        state = had_now(registry, hierarchy.upstreams[parent.subject], platform)
         repository, digest = parse_reference(state.reference).repository, state.digest
         manifests = state.manifests
     else:

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from orchestrator.check import check_parent_layers, stands_on
 from orchestrator.doors.protocols import BuildRequest, Clock, Files, Registry
 from orchestrator.doors.protocols_local import LocalBuilder
-from orchestrator.errors import OrchestrateError, UsageError
+from orchestrator.errors import OrchestrateError, Unavailable, UsageError
 from orchestrator.ground import grounds, with_needed
 from orchestrator.model.event import Event, RunFinished, RunStarted, StepFinished, StepProgress
 from orchestrator.model.hierarchy import Hierarchy, Image
@@ -214,14 +214,19 @@ def _build(
     pins = {name: found.pin for name, found in ground.items()}
     local = [p for p in image.parents if p.name not in ground]
     pins |= {parent.name: work.names[parent.subject] for parent in local}
+    if image.unusable:
+        raise Unavailable(
+            f"{image.context}: {image.unusable}", hint="what is published of it is not touched"
+        )
     context = site.files.context(image.context, image.dockerfile)
+    revision = context.source.revision or site.revision
     request = BuildRequest(
         image=replace(image, platforms=(platform,)),
         dockerfile=context.dockerfile,
         build_args=image.build_args,
         secrets=tuple(hierarchy.secrets[name] for name in image.secrets),
         pins=tuple(pins.items()),
-        source_epoch_s=site.revision.committed_at_s if site.revision else int(site.clock.now_s()),
+        source_epoch_s=revision.committed_at_s if revision else int(site.clock.now_s()),
     )
 
     def make(request: BuildRequest) -> LocalImage:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from orchestrator.abreast import Abreast
 from orchestrator.decide import floating_tags, immutable_tag
 from orchestrator.doors.protocols import Clock, Files, Git, Registry
-from orchestrator.errors import InvalidInput, Problem, Unavailable
-from orchestrator.model import image_config
+from orchestrator.held import held_edges
+from orchestrator.mirror import look_into, with_mirrors
 from orchestrator.model.fingerprint import key_tag
-from orchestrator.model.hierarchy import Hierarchy, Image, Upstream
-from orchestrator.model.manifest import Manifest
-from orchestrator.model.names import Reference, Repository
-from orchestrator.model.observation import Found, Observations, UpstreamState
+from orchestrator.model.hierarchy import Hierarchy, Image
+from orchestrator.model.names import Repository
+from orchestrator.model.observation import Found, Observations, Sighting
+from orchestrator.model.packages import PackageAnswer
 from orchestrator.model.publication import read_publication
-from orchestrator.model.source import Source
 from orchestrator.model.time import day
+from orchestrator.outside import Soaking, together, with_outside
+from orchestrator.pending import digests_that_count, package_states, updates_of
 from orchestrator.reach import Reach
-from orchestrator.want import Wanted, is_complete, published_parents, wanted
+from orchestrator.soak import needed_platforms
+from orchestrator.sources import read_sources
+from orchestrator.standby import with_standbys
+from orchestrator.upstreams import Lookups, used_upstreams
+from orchestrator.want import followed, is_complete, judged
 
 #: Requests under way at once; more gains nothing against one registry.
 PARALLEL = 8
@@ -35,6 +40,9 @@ def observe(
     forced: frozenset[str] = frozenset(),
     epoch: str = "",
     selected: frozenset[str] | None = None,
+    answers: Callable[[tuple[str, ...]], tuple[PackageAnswer, ...]] = lambda _: (),
+    ledger: tuple[Sighting, ...] = (),
+    unsoaked: frozenset[str] = frozenset(),
 ) -> Observations:
     """Read everything that deciding needs.
 
@@ -51,62 +59,94 @@ def observe(
         forced: image ids whose key gets the new epoch.
         epoch: that epoch.
         selected: ids of the images that were asked for; None: all.
+        answers: returns what indexes with these digests last said of their packages.
+        ledger: what was seen of upstreams before, first seen first.
+        unsoaked: names of upstreams whose newest digest is wanted now, however new it is.
 
     Raises:
-        InvalidInput: files that cannot be read, all of them named.
+        InvalidInput: files beside the hierarchy file that cannot be read, all of them named.
         RegistryUnavailable: a registry answers neither yes nor 404; but one of copies, of which
-            nothing is known then.
-        Unavailable: an upstream is absent or lacks a platform that an image needs.
+            nothing is known then, or one of upstreams, which fails the images on them.
     """
     images, bystanders = _to_look_at(hierarchy, selected)
     by_id = {image.id: image for image in images}
     every_id = by_id | {image.id: image for image in bystanders}
-    reach = Reach(registry)
+    reach, lookups = Reach(registry), Lookups(registry, ledger)
     with Abreast(PARALLEL, "observe") as look:
-        asked = look.begin(
-            _used_upstreams(hierarchy, images), lambda u: upstream_state(registry, u)
+        used = used_upstreams(hierarchy, images)
+        asked = look.begin(used, lookups.look)
+        needed = needed_platforms(hierarchy)
+        reflected = look.begin(
+            {name: upstream for name, upstream in used.items() if upstream.mirror},
+            lambda u: look_into(registry, u, needed.get(u.name, ()), lookups.entries(u)),
         )
         looked = look.begin(every_id, lambda image: _floating(registry, image))
         # Files are read while registries answer.
-        sources = _sources(images, files)
-        upstreams = asked.wait()
-        _require_platforms(images, upstreams)
+        sources, lost = read_sources(images, files)
+        outside = asked.wait()
         tags = looked.wait()
         currents = look.each(every_id, lambda i: _current(registry, i, tags[i.id], reach))
-        seen = Observations(
+        soaking = Soaking(
+            hierarchy=hierarchy, lookups=lookups, unsoaked=unsoaked, now_s=clock.now_s()
+        )
+        packages = package_states(
+            hierarchy, currents, answers(digests_that_count(hierarchy, currents))
+        )
+        plain = Observations(
             sources=sources,
-            upstreams=upstreams,
+            upstreams={},
             currents=currents,
             tags=tags,
             candidates={},
+            unusable=lost,
+            updates=updates_of(packages),
+            packages=packages,
             revision=git.revision(),
-            date=day(clock.now_s()),
+            date=day(soaking.now_s),
         )
+        mirrors = reflected.wait()
+        for mirrored in mirrors.values():
+            lookups.remember(mirrored.sightings)
+        plain, outside = with_standbys(plain, images, outside, mirrors, hierarchy)
+        seen = with_outside(plain, images, outside, soaking)
+        by_id = {name: image for name, image in by_id.items() if name not in seen.unusable}
+        edges = look.each(
+            by_id, lambda image: held_edges(image, hierarchy, seen, registry, lookups)
+        )
+        seen = replace(seen, held=together(edges, seen.held))
         keys = {
-            image.id: _provisional(image, seen, epoch if image.id in forced else None)
-            for image in images
+            image.id: judged(image, seen, forced_epoch=epoch if image.id in forced else None)
+            for image in by_id.values()
         }
         found = look.each(
             by_id, lambda i: _candidate(registry, i, keys[i.id].key, currents[i.id], reach)
         )
+        # A build takes also the newest of what an image is not judged on, and may be there already.
+        built = {
+            name: followed(by_id[name], seen, forced_epoch=epoch if name in forced else None)
+            for name, there in found.items()
+            if there is None and not all(held.firm for held in seen.held.get(name, {}).values())
+        }
+        keys |= built
+        found |= look.each(
+            {name: by_id[name] for name in built},
+            lambda i: _candidate(registry, i, keys[i.id].key, currents[i.id], reach),
+        )
         immutables = look.each(by_id, lambda i: _immutable(registry, i, found[i.id]))
-        every = {image.id: {**tags[image.id], **immutables[image.id]} for image in images}
+        every = {i.id: {**tags[i.id], **immutables.get(i.id, {})} for i in images}
         copied = {image.id: image for image in images if image.copies}
         copies = look.each(copied, lambda i: reach.tags(i, tuple(every[i.id])))
-    return Observations(
-        sources=sources,
-        upstreams=upstreams,
-        currents=currents,
+    seen = replace(
+        seen,
         tags=every,
         candidates={
             key: candidate
-            for image in images
-            if (key := keys[image.id].key) and (candidate := found[image.id])
+            for image in by_id
+            if (key := keys[image].key) and (candidate := found[image])
         },
         copies=copies,
-        revision=seen.revision,
-        date=seen.date,
     )
+    return with_mirrors(seen, hierarchy, outside, mirrors, registry, soaking.now_s)
 
 
 def _to_look_at(
@@ -120,72 +160,6 @@ def _to_look_at(
     beside -= images.keys()
     bystanders = tuple(image for image in hierarchy.images.values() if image.id in beside)
     return tuple(images.values()), bystanders
-
-
-def _used_upstreams(hierarchy: Hierarchy, images: Iterable[Image]) -> dict[str, Upstream]:
-    names = {name: None for image in images for name in image.upstream_parents()}
-    return {name: hierarchy.upstreams[name] for name in names}
-
-
-def upstream_state(registry: Registry, upstream: Upstream) -> UpstreamState:
-    """Return an upstream as its registry shows it now.
-
-    Raises:
-        Unavailable: it is absent.
-        RegistryUnavailable: its registry does not answer.
-    """
-    source = upstream.source
-    wanted_reference = source.digest or source.tag or "latest"
-    digest = registry.resolve(source.repository, wanted_reference)
-    manifest = registry.manifest(source.repository, digest) if digest else None
-    if manifest is None:
-        raise Unavailable(
-            f"upstream {upstream.name}: {source} is not there",
-            hint="check `source:` under `upstreams:`",
-        )
-    return UpstreamState(
-        name=upstream.name,
-        reference=str(Reference(source.repository, source.tag or "latest")),
-        digest=manifest.digest,
-        manifests=manifest.platforms() or _single(registry, source.repository, manifest),
-    )
-
-
-def _single(registry: Registry, repository: Repository, manifest: Manifest) -> dict[str, str]:
-    """Return platform → digest of an image without an index; its configuration says which."""
-    config = registry.blob(repository, manifest.config_digest())
-    return {image_config.platform(config): manifest.digest}
-
-
-def _require_platforms(images: Iterable[Image], upstreams: Mapping[str, UpstreamState]) -> None:
-    for image in images:
-        for name in image.upstream_parents():
-            state = upstreams[name]
-            missing = sorted(set(image.platforms) - set(state.manifests))
-            if missing:
-                raise Unavailable(
-                    f"upstream {name} ({state.reference}) lacks {', '.join(missing)}, "
-                    f"which {image.id} needs",
-                    hint="take another upstream, or drop the platform from the image",
-                )
-
-
-def _sources(images: Iterable[Image], files: Files) -> dict[str, Source]:
-    sources: dict[str, Source] = {}
-    problems: list[Problem] = []
-    # Variants of one image are made of the same files.
-    known: dict[tuple[str, str], Source] = {}
-    for image in images:
-        where = image.context, image.dockerfile
-        try:
-            if where not in known:
-                known[where] = files.context(*where).source
-            sources[image.id] = known[where]
-        except InvalidInput as error:
-            problems.extend(error.problems)
-    if problems:
-        raise InvalidInput(tuple(dict.fromkeys(problems)))
-    return sources
 
 
 def _floating(registry: Registry, image: Image) -> dict[str, str | None]:
@@ -249,19 +223,6 @@ def look_up(registry: Registry, repository: Repository, digest: str) -> Found | 
     if manifest is None:
         return None
     return Found(digest=digest, publication=read_publication(manifest))
-
-
-def _provisional(image: Image, seen: Observations, epoch: str | None) -> Wanted:
-    """Return the key on the parents' currents: right unless a parent is about to move."""
-    current = seen.currents[image.id]
-    recorded = current.publication.epoch if current and current.publication else ""
-    return wanted(
-        image,
-        seen.sources[image.id],
-        upstreams=seen.upstreams,
-        parents=published_parents(image, seen),
-        epoch=recorded if epoch is None else epoch,
-    )
 
 
 def _candidate(

@@ -57,23 +57,27 @@ def find_orphans(hierarchy: Hierarchy, registry: Registry, history: History) -> 
 
 
 def _known(hierarchy: Hierarchy) -> set[str]:
-    return {
-        str(repository)
-        for image in hierarchy.images.values()
-        for repository in (
-            image.repository,
-            *image.copies,
-            *image.former_repositories,
-            *image.aliases,
-        )
-    } | {
-        # A renamed image had copies too, which its rename leaves where they are.
-        f"{place}/{path}"
-        for image in hierarchy.images.values()
-        for repository in image.former_repositories
-        for path in (str(repository).removeprefix(f"{hierarchy.registries[0]}/"),)
-        for place in hierarchy.registries
-    }
+    return (
+        {
+            str(repository)
+            for image in hierarchy.images.values()
+            for repository in (
+                image.repository,
+                *image.copies,
+                *image.former_repositories,
+                *image.aliases,
+            )
+        }
+        | {
+            # A renamed image had copies too, which its rename leaves where they are.
+            f"{place}/{path}"
+            for image in hierarchy.images.values()
+            for repository in image.former_repositories
+            for path in (str(repository).removeprefix(f"{hierarchy.registries[0]}/"),)
+            for place in hierarchy.registries
+        }
+        | {str(upstream.mirror) for upstream in hierarchy.upstreams.values() if upstream.mirror}
+    )
 
 
 def _listed(registry: Registry, place: str) -> tuple[str, ...] | None:

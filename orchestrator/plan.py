@@ -1,21 +1,15 @@
-"""Decisions in, a plan out; and a plan as JSON and back. Pure."""
+"""Decisions in, a plan out. Pure."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
-from orchestrator.decide import (
-    floating_tags,
-    immutable_tag,
-    is_copied,
-    is_pending,
-)
-from orchestrator.errors import InvalidInput, Problem
+from orchestrator.decide import floating_tags, immutable_tag, is_copied, pending_parents
 from orchestrator.model.fingerprint import short_key
 from orchestrator.model.hierarchy import Hierarchy, Image, ParentKind
-from orchestrator.model.observation import Observations
+from orchestrator.model.mirror import pulled_from_mirrors
+from orchestrator.model.observation import Held, Observations
 from orchestrator.model.plan import (
     Decision,
     Plan,
@@ -26,9 +20,8 @@ from orchestrator.model.plan import (
 )
 from orchestrator.model.tags import expand
 from orchestrator.model.time import rfc3339
-from orchestrator.want import published_parents, wanted
-
-FORMAT = 1
+from orchestrator.tell import teams_told
+from orchestrator.want import epoch_for, judged, published_parents, stayed_on, wanted
 
 
 def make_plan(
@@ -41,6 +34,7 @@ def make_plan(
     forced: frozenset[str] = frozenset(),
     allow_dirty: bool = False,
     selection: tuple[str, ...] = (),
+    max_age_s: float | None = None,
 ) -> Plan:
     """Return the plan that carries the decisions out.
 
@@ -53,6 +47,7 @@ def make_plan(
         forced: image ids that are built whatever is there.
         allow_dirty: floating tags may move though the tree is dirty.
         selection: what was asked for, as on the command line; empty: everything.
+        max_age_s: seconds after which nobody may apply it any more; None: it does not expire.
     """
     decided = {decision.image: decision for decision in decisions}
     revision = seen.revision
@@ -66,7 +61,7 @@ def make_plan(
             epoch=plan_id if decision.image in forced else None,
         )
         for decision in decisions
-        if decision.verdict is not Verdict.KEEP
+        if decision.verdict not in (Verdict.KEEP, Verdict.FAIL)
     ]
     return Plan(
         id=plan_id,
@@ -75,8 +70,15 @@ def make_plan(
         date=seen.date,
         revision=str(revision) if revision else "",
         decisions=decisions,
-        steps=tuple(replace(step, floating=()) if holds_tags else step for step in steps),
+        steps=tuple(
+            pulled_from_mirrors(replace(step, floating=()) if holds_tags else step, seen.mirrors)
+            for step in steps
+        ),
         selection=selection,
+        mirrors=seen.mirrors,
+        packages=seen.packages,
+        told=teams_told(hierarchy, tuple(s.image for s in steps if s.verdict is not Verdict.RETAG)),
+        expires=rfc3339(created_s + max_age_s) if max_age_s is not None else "",
     )
 
 
@@ -98,12 +100,14 @@ def make_step(
         epoch: refresh epoch; None: the one that what is published was built with.
     """
     decision = decided[image.id]
-    current = seen.currents[image.id]
-    pending = tuple(p for p in image.image_parents() if is_pending(decided[p]))
     builds = decision.verdict is not Verdict.RETAG
-    copied = {p for p in image.image_parents() if builds and is_copied(decided[p])}
+    # A tag is put on what a key led to already: the one that was decided on.
+    judges = not builds and judged(image, seen, forced_epoch=epoch).key == decision.key
+    stays = seen.held.get(image.id, {}) if judges else stayed_on(image, seen)
+    pending = pending_parents(image, decided, stays)
+    kept = {parent.subject for parent in image.parents if parent.identity in stays}
+    copied = {p for p in image.image_parents() if builds and is_copied(decided[p])} - kept
     needs = tuple(p for p in image.image_parents() if p in pending or p in copied)
-    recorded = current.publication.epoch if current and current.publication else ""
     usable = {
         parent: None if parent in pending else publication
         for parent, publication in published_parents(image, seen).items()
@@ -113,7 +117,8 @@ def make_step(
         seen.sources[image.id],
         upstreams=seen.upstreams,
         parents=usable,
-        epoch=recorded if epoch is None else epoch,
+        epoch=epoch_for(image, seen, epoch),
+        held=stays,
     )
     return Step(
         image=image.id,
@@ -124,13 +129,14 @@ def make_step(
         parts=want.parts,
         key=want.key,
         epoch=want.epoch,
-        parents=tuple(_parents(image, hierarchy, seen, pending, copied)),
+        parents=tuple(_parents(image, hierarchy, seen, stays, pending, copied)),
         immutable=_immutable(image, seen, want.key),
         floating=tuple(
             TagMove(tag=tag, expects=seen.tags[image.id].get(tag)) for tag in floating_tags(image)
         ),
         current=decision.current,
         digest=decision.digest,
+        updates=tuple(seen.updates.get(image.id, ())) if builds else (),
     )
 
 
@@ -138,10 +144,11 @@ def _immutable(image: Image, seen: Observations, key: str | None) -> str:
     found = seen.candidates.get(key) if key else None
     if found and found.publication:
         return immutable_tag(image, found.publication)
+    revision = seen.sources[image.id].revision or seen.revision
     values = {
         "version": image.version,
         "date": seen.date,
-        "commit": seen.revision.commit[:12] if seen.revision else "none",
+        "commit": revision.commit[:12] if revision else "none",
         **{f"label.{name}": value for name, value in image.labels},
     }
     return expand(image.immutable, {**values, "key": short_key(key)} if key else values)
@@ -151,15 +158,23 @@ def _parents(
     image: Image,
     hierarchy: Hierarchy,
     seen: Observations,
+    stays: Mapping[str, Held],
     pending: Collection[str],
     copied: Collection[str],
 ) -> Iterator[StepParent]:
+    every = seen.held.get(image.id, {})
     for parent in image.parents:
         digest: str | None = None
         manifests: Mapping[str, str] = {}
-        if parent.kind is ParentKind.UPSTREAM:
+        origin = ""
+        held = stays.get(parent.identity)
+        if held is not None:
+            reference, digest, manifests = held.reference, held.digest, held.manifests
+            origin = held.origin
+        elif parent.kind is ParentKind.UPSTREAM:
             state = seen.upstreams[parent.subject]
             reference, digest, manifests = state.reference, state.digest, state.manifests
+            origin = state.origin
         else:
             reference = str(hierarchy.images[parent.subject].repository)
             current = seen.currents[parent.subject]
@@ -176,85 +191,8 @@ def _parents(
             digest=digest,
             manifests=manifests,
             first_name=parent.first_name,
+            judged=every[parent.identity].effective
+            if held is None and parent.identity in every
+            else "",
+            origin=origin,
         )
-
-
-def plan_json(plan: Plan) -> dict[str, object]:
-    """Return the plan as the JSON object frozen by docs/adr/0005-plan.md."""
-    from pydantic import TypeAdapter
-
-    body = TypeAdapter(Plan).dump_python(plan, mode="json")
-    return {"format": FORMAT, "kind": "plan", **body, "summary": plan.summary()}
-
-
-def plan_schema() -> dict[str, object]:
-    """Return the JSON Schema of a plan's JSON; ``orchestrator/schema/plan.json`` is this."""
-    from pydantic import TypeAdapter
-
-    schema = TypeAdapter(Plan).json_schema(mode="serialization")
-    counts = {str(verdict): {"type": "integer", "minimum": 0} for verdict in Verdict}
-    summary = {"type": "object", "properties": counts, "required": list(counts)}
-    own = {"format": {"const": FORMAT}, "kind": {"const": "plan"}}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **schema,
-        "title": f"orchestrate plan, format {FORMAT}",
-        "properties": {**own, **schema["properties"], "summary": summary},
-        "required": [*own, *schema["required"], "summary"],
-    }
-
-
-def read_plan(text: bytes, file: str) -> Plan:
-    """Return the plan that a saved JSON text holds.
-
-    Args:
-        text: what :func:`plan_json` gave, as UTF-8.
-        file: its name, for messages.
-
-    Raises:
-        InvalidInput: it is not a plan of a format this version knows; every fault is named.
-    """
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        what = f"is not JSON: {error.msg}" if text.strip() else "is empty"
-        raise _not_a_plan(file, what, error.lineno, error.colno) from None
-    except RecursionError:
-        raise _not_a_plan(file, "is not a plan: it is nested too deeply") from None
-    except ValueError:
-        raise _not_a_plan(file, "is not JSON: it is no text") from None
-    if not isinstance(value, dict) or value.get("kind") != "plan":
-        raise _not_a_plan(file, "is not a plan written by `orchestrate plan --out`")
-    if value.get("format") != FORMAT:
-        raise _not_a_plan(file, f"has format {value.get('format')!r}; this version knows {FORMAT}")
-    try:
-        return TypeAdapter(Plan).validate_python(value)
-    except ValidationError as error:
-        problems = tuple(
-            _problem(file, f"{'.'.join(map(str, fault['loc']))}: {_plain(fault['msg'])}")
-            for fault in error.errors()
-        )
-        raise InvalidInput(problems) from None
-
-
-def _plain(message: str) -> str:
-    """Return what pydantic says of Python's types in the words of JSON."""
-    message = message.replace("valid tuple", "list").replace("valid dictionary", "map")
-    return message[:1].lower() + message[1:]
-
-
-def _not_a_plan(file: str, what: str, line: int = 0, column: int = 0) -> InvalidInput:
-    return InvalidInput((_problem(file, what, line, column),))
-
-
-def _problem(file: str, what: str, line: int = 0, column: int = 0) -> Problem:
-    return Problem(
-        file=file,
-        line=line,
-        column=column,
-        code="BAD-PLAN",
-        what=what,
-        hint="make a new one with `orchestrate plan --out FILE`",
-    )

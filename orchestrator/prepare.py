@@ -122,9 +122,9 @@ def preview(
     image = hierarchy.images[step.image]
     current = look_up(registry, image.repository, step.current) if step.current else None
     foundation = foundation_of(step, registry)
-    epoch_s = source_epoch_s(foundation, current, revision, clock)
-    dockerfile = files.context(image.context, image.dockerfile).dockerfile
-    return build_request(hierarchy, step, dockerfile, epoch_s)
+    context = files.context(image.context, image.dockerfile)
+    epoch_s = source_epoch_s(foundation, current, context.source.revision or revision, clock)
+    return build_request(hierarchy, step, context.dockerfile, epoch_s)
 
 
 def build_request(

@@ -10,7 +10,9 @@ from orchestrator.model.hierarchy import Hierarchy, Image
 from orchestrator.model.observation import Observations
 from orchestrator.model.plan import Plan
 from orchestrator.model.protection import Guard, Protection
+from orchestrator.model.publication import Publication
 from orchestrator.model.run import JournalledMove, MoveState
+from orchestrator.soak import ledger_source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,42 @@ def _guarded(evidence: Evidence) -> Iterator[tuple[str | None, Guard, str]]:
             yield digest, Guard.PLAN, plan.id
 
 
+def protected_in_mirrors(evidence: Evidence, kept: Iterable[Publication]) -> Reasons:
+    """Return what is to be kept in mirrors: for every reason, and for what stands on it.
+
+    Args:
+        evidence: what may protect it.
+        kept: what is published and kept for any reason; what it was built on is kept with it.
+    """
+    found = {digest: dict.fromkeys(why) for digest, why in protected(evidence).items()}
+    for publication in kept:
+        why = Protection(guard=Guard.DESCENDANT, subject=publication.image)
+        for record in publication.parents.values():
+            found.setdefault(record.digest, {})[why] = None
+    for name, digest in _newest(evidence):
+        found.setdefault(digest, {})[Protection(guard=Guard.NEWEST, subject=name)] = None
+    return {digest: tuple(reasons) for digest, reasons in found.items()}
+
+
+def _newest(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    seen = evidence.seen
+    for name, upstream in evidence.hierarchy.upstreams.items():
+        state = seen.upstreams.get(name)
+        if state is not None:
+            yield name, state.digest
+        for sighting in seen.sightings:
+            if sighting.source == ledger_source(upstream):
+                yield name, sighting.digest
+    for image, parents in seen.held.items():
+        current = seen.currents.get(image)
+        records = current.publication.parents if current and current.publication else {}
+        for identity, parent in parents.items():
+            # What the image has already is protected by that.
+            stands = identity in records and records[identity].digest == parent.digest
+            if parent.reason.subject in evidence.hierarchy.upstreams and not stands:
+                yield parent.reason.subject, parent.digest
+
+
 def protections(
     reasons: Reasons, images: Iterable[Image], tags: Mapping[str, str]
 ) -> dict[str, tuple[Protection, ...]]:
@@ -98,3 +136,4 @@ def _digests_in(plan: Plan) -> Iterator[str | None]:
         yield step.digest
         yield from (parent.digest for parent in step.parents)
         yield from (move.expects for move in step.floating)
+    yield from (copy.digest for copy in plan.mirrors)

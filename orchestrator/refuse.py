@@ -55,6 +55,22 @@ def require_forcible(
             )
 
 
+def require_upstreams(names: frozenset[str], hierarchy: Hierarchy) -> None:
+    """Refuse not to let something soak that is not an upstream.
+
+    Raises:
+        UsageError: naming the first of them, and the nearest upstream.
+    """
+    for name in sorted(names - hierarchy.upstreams.keys()):
+        near = get_close_matches(name, hierarchy.upstreams, 1, 0.5)
+        hint = f"upstreams: {_listed(hierarchy.upstreams)}"
+        if near:
+            hint = f"did you mean {near[0]}?"
+        elif not hierarchy.upstreams:
+            hint = "the hierarchy has none"
+        raise UsageError(f"no upstream is called {name!r}", hint=hint)
+
+
 def require_ground(hierarchy: Hierarchy, seen: Observations, selected: frozenset[str]) -> None:
     """Refuse to build on an image that is left out and has nothing published to build upon.
 
@@ -74,6 +90,8 @@ def require_ground(hierarchy: Hierarchy, seen: Observations, selected: frozenset
         if image.id in selected and not image.retired
         for parent, published in published_parents(image, seen).items()
         if parent not in selected and not can_stand_on(image, published)
+        # What it stays on is another digest.
+        if parent not in {held.reason.subject for held in seen.held.get(image.id, {}).values()}
     ]
     for parent, image in bare:
         current = seen.currents[parent]

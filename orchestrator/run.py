@@ -7,14 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from queue import SimpleQueue
 
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception,
-    stop_after_attempt,
-    wait_exponential_jitter,
-)
-
+from orchestrator.again import attempts
 from orchestrator.build import Site, carry_out, resolve_step
 from orchestrator.decide import immutable_tag
 from orchestrator.doors.protocols import Registry
@@ -24,11 +17,17 @@ from orchestrator.errors import (
     BuildFailed,
     CheckFailed,
     Conflict,
+    NotUpdated,
     OrchestrateError,
+    OutOfTime,
     RegistryUnavailable,
+    Unavailable,
 )
+from orchestrator.mirror_copies import make_copies, unmirrored
 from orchestrator.model.event import (
     Event,
+    MirrorFinished,
+    Notice,
     RunFinished,
     RunStarted,
     StepFinished,
@@ -39,12 +38,13 @@ from orchestrator.model.event import (
 from orchestrator.model.hierarchy import Hierarchy, Image
 from orchestrator.model.manifest import Manifest
 from orchestrator.model.names import Repository
-from orchestrator.model.plan import Plan, Step, Verdict
+from orchestrator.model.plan import Cause, Decision, MirrorCopy, Plan, Step, Verdict
 from orchestrator.model.publication import read_publication
 from orchestrator.model.run import (
     Failure,
     FailureCause,
     JournalledMove,
+    MirrorResult,
     MoveState,
     Outcome,
     Run,
@@ -54,14 +54,11 @@ from orchestrator.model.run import (
 from orchestrator.model.time import rfc3339
 from orchestrator.prepare import read_manifest
 from orchestrator.publish import promote, put_tag, tag_unchanged
+from orchestrator.rank import rank
 from orchestrator.spread import Spreading, copied_moves, near, spread
 from orchestrator.steps import Queued, bare_result, carry_out_steps
 from orchestrator.transfer import Transfer, copy_index
 
-#: Tries of one step in all, while the failure may pass by itself.
-ATTEMPTS = 3
-#: First pause between tries, in seconds; it doubles, with jitter.
-FIRST_PAUSE_S = 2.0
 #: Steps at work beside those that build: one that is prepared, one whose blobs are on their way.
 BESIDE_BUILDS = 2
 
@@ -70,7 +67,7 @@ def execute(
     plan: Plan,
     run: Run,
     slots: int,
-    make_site: Callable[[Callable[[StepProgress], None]], Site],
+    make_site: Callable[[Callable[[StepProgress | Notice], None]], Site],
 ) -> Iterator[Event]:
     """Carry a plan out and yield what happens.
 
@@ -88,7 +85,15 @@ def execute(
     began_s = site.clock.monotonic_s()
     yield RunStarted(run=run, plan=plan)
     results: dict[str, StepResult] = {}
-    for event in _steps(plan, slots, site, queue):
+    for result in undecided(plan):
+        results[result.image] = result
+        yield StepFinished(result=result)
+    mirrors: dict[MirrorCopy, MirrorResult] = {}
+    for said in make_copies(plan.mirrors, site):
+        if isinstance(said, MirrorFinished):
+            mirrors[said.result.copy] = said.result
+        yield said
+    for event in _steps(plan, slots, site, queue, tuple(mirrors.values())):
         if isinstance(event, StepFinished):
             results[event.result.image] = event.result
         yield event
@@ -99,34 +104,75 @@ def execute(
         ):
             moves.append(move)
             yield TagsMoved(move=move)
-    ended = tuple(results[step.image] for step in plan.steps)
+    ended = tuple(results[d.image] for d in plan.decisions if d.image in results)
+    copied = tuple(mirrors[copy] for copy in plan.mirrors)
     finished = replace(
         run,
         finished_at=rfc3339(site.clock.now_s()),
-        state=state_of(ended, moves, interrupted=site.cancelled.is_set()),
+        state=state_of(ended, moves, copied, interrupted=site.cancelled.is_set()),
     )
     yield RunFinished(
         run=finished,
         results=ended,
         moves=tuple(moves),
         duration_s=site.clock.monotonic_s() - began_s,
+        mirrors=copied,
     )
 
 
-def _steps(plan: Plan, slots: int, site: Site, queue: SimpleQueue[Queued]) -> Iterator[Event]:
+def undecided(plan: Plan) -> tuple[StepResult, ...]:
+    """Return a failure for every image that nobody could decide on; see ``Verdict.FAIL``."""
+    return tuple(
+        StepResult(
+            image=decision.image,
+            outcome=Outcome.FAILED,
+            was=decision.current or "",
+            failure=_undecided(decision),
+        )
+        for decision in plan.decisions
+        if decision.verdict is Verdict.FAIL
+    )
+
+
+def _undecided(decision: Decision) -> Failure:
+    causes = {Cause.UPSTREAM_UNUSABLE: FailureCause.UPSTREAM}
+    causes[Cause.SOURCE_UNUSABLE] = FailureCause.SOURCE
+    first = decision.reasons[0]
+    said = first.because or "it cannot be had any more"
+    return Failure(
+        cause=causes.get(first.cause, FailureCause.PARENT_MISSING),
+        what=f"{first.subject}: {said}",
+        hint="what is published stays as it is",
+        exit_code=Unavailable.exit_code,
+    )
+
+
+def _steps(
+    plan: Plan,
+    slots: int,
+    site: Site,
+    queue: SimpleQueue[Queued],
+    mirrors: tuple[MirrorResult, ...],
+) -> Iterator[Event]:
     awaited = {parent for step in plan.steps for parent in step.needs}
 
     def work(step: Step, done: Mapping[str, StepResult]) -> StepResult:
+        failure = unmirrored(step, mirrors)
+        if failure:
+            return replace(bare_result(step, Outcome.FAILED), failure=failure)
         return _work(step, done, site, queue.put, awaited=step.image in awaited)
 
     return carry_out_steps(
         plan,
         work,
         queue,
-        at_once=slots + BESIDE_BUILDS,
+        # Who is beside the builds may overtake: where time is short, the order counts more.
+        at_once=slots + (BESIDE_BUILDS if site.until_s is None else 0),
         durations=site.history.durations(),
         clock=site.clock,
         cancelled=site.cancelled,
+        until_s=site.until_s,
+        urgency={} if site.until_s is None else rank(plan, site.hierarchy, site.registry),
     )
 
 
@@ -140,14 +186,7 @@ def _work(
 ) -> StepResult:
     """Do one step, again if what went wrong may pass; what goes wrong in the end is a result."""
 
-    def sleep(seconds: float) -> None:
-        # A run that is told to stop does not sit out a pause.
-        if not site.cancelled.is_set():
-            site.clock.sleep(seconds)
-
-    def retried(state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        assert isinstance(error, OrchestrateError)  # _is_transient has looked at it
+    def retried(error: OrchestrateError) -> None:
         say(StepRetried(result=failed(error)))
 
     def spread_out(result: StepResult) -> StepResult:
@@ -166,32 +205,23 @@ def _work(
             bare_result(step, Outcome.FAILED), failure=failure_of(error, _log_path(step, site))
         )
 
-    attempts = Retrying(
-        retry=retry_if_exception(_is_transient),
-        stop=stop_after_attempt(ATTEMPTS),
-        wait=wait_exponential_jitter(multiplier=FIRST_PAUSE_S, max=60),
-        sleep=sleep,
-        before_sleep=retried,
-        reraise=True,
-    )
+    tried = attempts(site.clock, site.cancelled, retried)
     ended = failed
     try:
         if step.verdict is Verdict.RETAG:
-            result = attempts(_retag, step, site)
+            result = tried(_retag, step, site)
         else:
-            attempts(_bring_along, step, site)
-            result = attempts(carry_out, resolve_step(step, done), site, awaited=awaited)
+            tried(_bring_along, step, site)
+            result = tried(carry_out, resolve_step(step, done), site, awaited=awaited)
         # Tries of its own: a build that is published is not to be looked for again.
         ended = uncopied
-        return attempts(spread_out, result)
+        return tried(spread_out, result)
     except OrchestrateError as error:
         if site.cancelled.is_set():
             return bare_result(step, Outcome.CANCELLED)
+        if isinstance(error, OutOfTime):
+            return bare_result(step, Outcome.SKIPPED)
         return ended(error)
-
-
-def _is_transient(error: BaseException) -> bool:
-    return isinstance(error, BuildFailed | RegistryUnavailable) and error.transient
 
 
 def _retag(step: Step, site: Site) -> StepResult:
@@ -279,6 +309,7 @@ def failure_of(error: OrchestrateError, log_path: str) -> Failure:
     causes: tuple[tuple[type[OrchestrateError], FailureCause], ...] = (
         (AccessDenied, FailureCause.ACCESS),
         (RegistryUnavailable, FailureCause.REGISTRY),
+        (NotUpdated, FailureCause.PACKAGES),
         (CheckFailed, FailureCause.CHECK),
         (Conflict, FailureCause.CONFLICT),
     )
@@ -330,12 +361,18 @@ def _moves(plan: Plan, results: Mapping[str, StepResult]) -> tuple[JournalledMov
 
 
 def state_of(
-    results: tuple[StepResult, ...], moves: list[JournalledMove], *, interrupted: bool
+    results: tuple[StepResult, ...],
+    moves: list[JournalledMove],
+    mirrors: tuple[MirrorResult, ...] = (),
+    *,
+    interrupted: bool,
 ) -> RunState:
-    """Return how a run ended, from how everything in it did."""
+    """Return how a run ended, from how everything in it did; what is left over is no failure."""
     if interrupted:
         return RunState.INTERRUPTED
-    good = all(r.outcome.is_success for r in results) and all(m.state.is_success for m in moves)
+    fine = (r.outcome.is_success or r.outcome is Outcome.SKIPPED for r in results)
+    good = all(fine) and all(m.state.is_success for m in moves)
+    good = good and not any(mirror.failure for mirror in mirrors)
     return RunState.SUCCEEDED if good else RunState.FAILED
 
 
@@ -346,6 +383,7 @@ def exit_code(finished: RunFinished) -> int:
     conflict (4).
     """
     codes = {r.failure.exit_code for r in finished.results if r.failure}
+    codes |= {m.failure.exit_code for m in finished.mirrors if m.failure}
     codes |= {4 for move in finished.moves if move.state is MoveState.CONFLICT}
     codes |= {1 for move in finished.moves if move.state is MoveState.FAILED}
     return next((code for code in (1, 5, 4) if code in codes), 0)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import networkx as nx
 
 from orchestrator.model.plan import Plan, Verdict
+from orchestrator.urgency import Urgency
 
 #: Seconds that a build is taken to last while nothing is known of it.
 UNKNOWN_BUILD_S = 30.0
@@ -21,18 +22,26 @@ class Schedule:
     Args:
         plan: its steps may come in any order.
         durations: image id → seconds its last build took.
+        urgency: image id → what comes before the length of its chain; what it stands on is as
+            urgent.
     """
 
-    def __init__(self, plan: Plan, durations: Mapping[str, float]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        durations: Mapping[str, float],
+        urgency: Mapping[str, Urgency] | None = None,
+    ) -> None:
         self._graph: nx.DiGraph[str] = nx.DiGraph()
         for step in plan.steps:
             lasts_s = durations.get(step.image, UNKNOWN_BUILD_S)
             self._graph.add_node(step.image, s=0.0 if step.verdict is Verdict.RETAG else lasts_s)
             self._graph.add_edges_from((parent, step.image) for parent in step.needs)
         self._remaining_s = _longest_chains(self._graph)
+        self._urgency = _most_urgent(self._graph, urgency or {})
         self._waiting = {step.image: set(step.needs) for step in plan.steps}
         self._order = {step.image: number for number, step in enumerate(plan.steps)}
-        #: Sorted (minus the remaining seconds, image) of what can start.
+        #: Sorted (urgency, minus the remaining seconds, image) of what can start.
         self._ready = sorted(
             self._rank(image) for image, needs in self._waiting.items() if not needs
         )
@@ -43,12 +52,12 @@ class Schedule:
         return bool(self._waiting)
 
     def ready(self, most: int | None = None) -> tuple[str, ...]:
-        """Return the images that can start now, longest remaining chain first.
+        """Return the images that can start now: most urgent, then longest remaining chain first.
 
         Args:
             most: no more than so many; None: all.
         """
-        return tuple(image for _, image in self._ready[:most])
+        return tuple(image for *_, image in self._ready[:most])
 
     def start(self, image: str) -> None:
         """Take a ready image out.
@@ -89,8 +98,8 @@ class Schedule:
         self._ready.clear()
         return left
 
-    def _rank(self, image: str) -> tuple[float, str]:
-        return -self._remaining_s[image], image
+    def _rank(self, image: str) -> tuple[Urgency, float, str]:
+        return self._urgency[image], -self._remaining_s[image], image
 
 
 def _longest_chains(graph: nx.DiGraph[str]) -> dict[str, float]:
@@ -100,3 +109,12 @@ def _longest_chains(graph: nx.DiGraph[str]) -> dict[str, float]:
         after = max((longest[child] for child in graph.successors(image)), default=0.0)
         longest[image] = graph.nodes[image]["s"] + after
     return longest
+
+
+def _most_urgent(graph: nx.DiGraph[str], urgency: Mapping[str, Urgency]) -> dict[str, Urgency]:
+    """Return image → how urgent it is, or the most urgent of what stands on it."""
+    most: dict[str, Urgency] = {}
+    for image in reversed(list(nx.topological_sort(graph))):
+        after = [most[child] for child in graph.successors(image)]
+        most[image] = min([urgency.get(image, Urgency()), *after])
+    return most

@@ -266,3 +266,13 @@ def _near(name: str, known: Sequence[str], noun: str, prefix: str = "") -> str:
         return f"there are no {noun} here"
     more = f" and {len(known) - _HINTED} more" if len(known) > _HINTED else ""
     return f"{noun}: {', '.join(known[:_HINTED])}{more}"
+
+
+def quoted(term: str) -> str:
+    """Return a term of :attr:`Selection.terms` as a shell takes it, for a line to copy."""
+    import shlex
+
+    for option in ("--exclude ", "--since "):
+        if term.startswith(option):
+            return option + shlex.quote(term.removeprefix(option))
+    return shlex.quote(term)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from orchestrator.model.fingerprint import effective_digest
+from orchestrator.decide import floating_tags
 from orchestrator.model.hierarchy import Hierarchy, ParentKind
 from orchestrator.model.names import short_digest
-from orchestrator.model.observation import Observations
-from orchestrator.model.plan import Plan, Step, StepParent
-from orchestrator.want import published_parents, wanted
+from orchestrator.model.observation import Held, Observations
+from orchestrator.model.plan import Plan, Step, StepParent, Verdict
+from orchestrator.model.time import seconds_of
+from orchestrator.want import published_parents, stayed_on, wanted
 
 
 def moved_since(saved: Plan, hierarchy: Hierarchy, seen: Observations) -> tuple[str, ...]:
@@ -24,7 +25,29 @@ def moved_since(saved: Plan, hierarchy: Hierarchy, seen: Observations) -> tuple[
     """
     if saved.hierarchy != hierarchy.name:
         return (f"it is for hierarchy {saved.hierarchy}, this is {hierarchy.name}",)
-    return tuple(line for step in saved.steps for line in _moved(step, hierarchy, seen))
+    revision = str(seen.revision or "")
+    lines = [line for step in saved.steps for line in _moved(step, hierarchy, seen)]
+    if saved.steps and saved.revision != revision:
+        # It is written on what is built, and in tags.
+        was, now = saved.revision or "no commit", revision or "no commit"
+        lines.insert(0, f"it was made at {was[:12]}, the tree is at {now[:12]}")
+    return tuple(lines)
+
+
+def too_old(saved: Plan, now_s: float, max_age_s: float | None) -> str:
+    """Return a sentence that says that a plan may not be applied any more; empty: it may.
+
+    Args:
+        saved: the plan.
+        now_s: seconds since 1970 UTC.
+        max_age_s: seconds that it may be old; None: whatever it says itself.
+    """
+    age_s = now_s - seconds_of(saved.created)
+    if max_age_s is not None and age_s > max_age_s:
+        return f"it was made at {saved.created}, {int(age_s // 60)} minutes ago"
+    if saved.expires and now_s > seconds_of(saved.expires):
+        return f"it could be applied until {saved.expires}"
+    return ""
 
 
 def _moved(step: Step, hierarchy: Hierarchy, seen: Observations) -> Iterator[str]:
@@ -35,49 +58,67 @@ def _moved(step: Step, hierarchy: Hierarchy, seen: Observations) -> Iterator[str
     if image.retired:
         yield f"{step.image} is retired now"
         return
+    if image.id in seen.unusable:
+        for reason in seen.unusable[image.id]:
+            yield f"{step.image}: {reason.subject} cannot be had: {reason.because}"
+        return
     want = wanted(
         image,
         seen.sources[image.id],
         upstreams=seen.upstreams,
         parents=published_parents(image, seen),
         epoch=step.epoch,
+        held=stayed_on(image, seen),
     )
     changed = [part for part in _own(step.parts) if want.parts.get(part) != step.parts[part]]
     if changed:
         yield f"{step.image}: {', '.join(changed)} changed"
     if str(image.repository) != step.repository:
         yield f"{step.image} is published at {image.repository} now, not at {step.repository}"
-    if {p.subject for p in step.parents} != {p.subject for p in image.parents}:
+    if {(p.kind, p.subject) for p in step.parents} != {(p.kind, p.subject) for p in image.parents}:
         yield f"{step.image} has other parents"
         return
+    stays = stayed_on(image, seen)
+    # What only gets tags is not built on anything that it does not follow.
+    spared = seen.held.get(image.id, {}).keys() - stays if step.verdict is Verdict.RETAG else ()
     for parent in {p.subject: p for p in step.parents if p.digest}.values():
-        yield from _parent_moved(step, parent, seen)
+        if parent.identity not in spared:
+            yield from _parent_moved(step, parent, seen, stays)
     current = seen.currents[image.id]
     now = current.digest if current else None
     made_from = current.publication.parts if current and current.publication else {}
     if now != step.current and _own(made_from) != _own(step.parts):
         yield f"{step.image} was published by somebody else: {_short(step.current)} → {_short(now)}"
+        return
+    if step.floating and [move.tag for move in step.floating] != list(floating_tags(image)):
+        yield f"{step.image} has other floating tags"
+        return
+    own = {step.digest, now} if now != step.current else {step.digest}
+    for move in step.floating:
+        at = seen.tags[image.id].get(move.tag)
+        if at != move.expects and at not in own:
+            yield f"{step.image}: tag {move.tag} moved: {_short(move.expects)} → {_short(at)}"
 
 
-def _parent_moved(step: Step, parent: StepParent, seen: Observations) -> Iterator[str]:
-    if parent.kind is ParentKind.UPSTREAM:
-        digest, manifests = (
-            seen.upstreams[parent.subject].digest,
-            seen.upstreams[parent.subject].manifests,
-        )
+def _parent_moved(
+    step: Step, parent: StepParent, seen: Observations, stays: Mapping[str, Held]
+) -> Iterator[str]:
+    if parent.identity in stays:
+        held = stays[parent.identity]
+        digest, manifests = held.digest, held.manifests
+    elif parent.kind is ParentKind.UPSTREAM:
+        state = seen.upstreams[parent.subject]
+        digest, manifests = state.digest, state.manifests
     else:
         current = seen.currents[parent.subject]
         publication = current.publication if current else None
         digest = current.digest if current else ""
         manifests = publication.manifests if publication else {}
-    same = set(step.platforms) <= set(manifests) and effective_digest(
-        manifests, step.platforms
-    ) == effective_digest(parent.manifests, step.platforms)
-    if not same:
-        yield (
-            f"{step.image}: {parent.kind} {parent.subject} moved: "
-            f"{_short(parent.digest)} → {_short(digest)}"
-        )
+    there = {platform: manifests.get(platform) for platform in step.platforms}
+    if there != {platform: parent.manifests.get(platform) for platform in step.platforms}:
+        now = _short(digest if manifests else None)
+        moved = f"{_short(parent.digest)} → {now}"
+        yield f"{step.image}: {parent.kind} {parent.subject} moved: {moved}"
 
 
 def _own(parts: Mapping[str, str]) -> dict[str, str]:

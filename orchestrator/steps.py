@@ -7,14 +7,26 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
 from orchestrator.doors.protocols import Clock
-from orchestrator.model.event import Event, StepFinished, StepProgress, StepRetried, StepStarted
-from orchestrator.model.plan import Plan, Step
+from orchestrator.model.event import (
+    Event,
+    Notice,
+    StepFinished,
+    StepProgress,
+    StepRetried,
+    StepStarted,
+)
+from orchestrator.model.plan import Plan, Step, Verdict
 from orchestrator.model.run import Outcome, StepResult
 from orchestrator.model.time import rfc3339
+from orchestrator.urgency import Urgency
 
-Queued = StepProgress | StepRetried | tuple[str, "Future[StepResult]"]
+if TYPE_CHECKING:
+    from orchestrator.schedule import Schedule
+
+Queued = StepProgress | StepRetried | Notice | tuple[str, "Future[StepResult]"]
 
 
 def carry_out_steps(
@@ -26,6 +38,8 @@ def carry_out_steps(
     durations: Mapping[str, float],
     clock: Clock,
     cancelled: threading.Event,
+    until_s: float | None = None,
+    urgency: Mapping[str, Urgency] | None = None,
 ) -> Iterator[Event]:
     """Carry steps out, and yield what happens: one ``StepFinished`` for each of them.
 
@@ -34,18 +48,22 @@ def carry_out_steps(
 
     Args:
         plan: its steps may come in any order.
-        work: carries out a step, given the results so far; what goes wrong in it is a result.
+        work: carries out a step, given the results of those it needs; what goes wrong in it is a
+            result.
         queue: what it says meanwhile is put here.
         at_once: steps at work at the same time.
         durations: image id → seconds its last build took; the longest chain goes first.
         clock: the door.
         cancelled: stops everything.
+        until_s: when the clock's monotonic time is past it, what is to be built is SKIPPED with
+            all that stands on it; what may come out without a build still starts.
+        urgency: image id → what comes before the length of its chain.
     """
     # networkx takes longer to import than a plan without work takes in all.
     from orchestrator.schedule import Schedule
 
     steps = {step.image: step for step in plan.steps}
-    schedule = Schedule(plan, durations)
+    schedule = Schedule(plan, durations, urgency)
     done: dict[str, StepResult] = {}
     running: dict[str, float] = {}
     with ThreadPoolExecutor(at_once, "build") as pool:
@@ -54,16 +72,19 @@ def carry_out_steps(
                 if cancelled.is_set():
                     for image in schedule.drain():
                         yield StepFinished(result=bare_result(steps[image], Outcome.CANCELLED))
+                if until_s is not None and clock.monotonic_s() >= until_s:
+                    yield from _skip(schedule, steps)
                 for image in schedule.ready(at_once - len(running)):
                     schedule.start(image)
                     running[image] = clock.monotonic_s()
                     yield StepStarted(image=image, at=rfc3339(clock.now_s()))
-                    future = pool.submit(work, steps[image], dict(done))
+                    needed = {need: done[need] for need in steps[image].needs}
+                    future = pool.submit(work, steps[image], needed)
                     future.add_done_callback(lambda f, image=image: queue.put((image, f)))  # type: ignore[misc]
                 if not running:
                     continue
                 said = queue.get()
-                if isinstance(said, StepProgress | StepRetried):
+                if isinstance(said, StepProgress | StepRetried | Notice):
                     yield said
                     continue
                 image, future = said
@@ -80,6 +101,15 @@ def carry_out_steps(
                 cancelled.set()
 
 
+def _skip(schedule: Schedule, steps: Mapping[str, Step]) -> Iterator[StepFinished]:
+    """Leave what is to be built for another run, with what stands on it."""
+    for image in schedule.ready():
+        if steps[image].verdict is Verdict.BUILD:
+            schedule.start(image)
+            for left in (image, *schedule.fail(image)):
+                yield StepFinished(result=bare_result(steps[left], Outcome.SKIPPED))
+
+
 def bare_result(step: Step, outcome: Outcome) -> StepResult:
     """Return a result that says no more than how a step ended."""
     return StepResult(image=step.image, outcome=outcome, key=step.key or "", was=step.current or "")
@@ -92,6 +122,6 @@ def _timed(result: StepResult, took_s: float) -> StepResult:
 
 def _left(step: Step, by: StepResult) -> StepResult:
     """Return the result of a step that was never started, because of another one's."""
-    if by.outcome is Outcome.CANCELLED:
-        return bare_result(step, Outcome.CANCELLED)
+    if by.outcome in (Outcome.CANCELLED, Outcome.SKIPPED):
+        return bare_result(step, by.outcome)
     return replace(bare_result(step, Outcome.BLOCKED), blocked_by=by.image)

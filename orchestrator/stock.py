@@ -6,24 +6,25 @@ A digest that a rollback would go back to is listed though no tag may name it an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.doors.protocols import Registry
 from orchestrator.doors.protocols_history import History
 from orchestrator.model.fingerprint import key_tag
 from orchestrator.model.hierarchy import Hierarchy, Image
 from orchestrator.model.manifest import Manifest
-from orchestrator.model.names import Repository
+from orchestrator.model.mirror import read_mirror_tag
+from orchestrator.model.names import Repository, parse_repository
 from orchestrator.model.observation import Observations
 from orchestrator.model.plan import Plan
 from orchestrator.model.protection import Protection, Shelf, Stored
-from orchestrator.model.publication import read_publication
-from orchestrator.model.run import JournalledMove
-from orchestrator.model.time import seconds_of
+from orchestrator.model.publication import Publication, read_publication
+from orchestrator.model.run import JournalledMove, MoveState
+from orchestrator.model.time import rfc3339, seconds_of
 from orchestrator.observe import rejected_tag
-from orchestrator.protect import Evidence, Reasons, protected, protections
+from orchestrator.protect import Evidence, Reasons, protected, protected_in_mirrors, protections
 
 #: Requests under way at once.
 PARALLEL = 8
@@ -58,7 +59,9 @@ class Stocktaking:
 
 
 def take_stock(taking: Stocktaking, images: frozenset[str]) -> tuple[Shelf, ...]:
-    """Return the repositories of some images, each once, in the hierarchy's order.
+    """Return the repositories of some images, each once, in the hierarchy's order; then mirrors.
+
+    Of the mirrors, those of what these images are built on.
 
     Raises:
         RegistryUnavailable: the registry answers neither yes nor 404.
@@ -77,10 +80,17 @@ def take_stock(taking: Stocktaking, images: frozenset[str]) -> tuple[Shelf, ...]
     reasons = protected(evidence)
     before = _left_behind(evidence)
     with ThreadPoolExecutor(PARALLEL, "stock") as pool:
-        return tuple(
+        shelves = [
             _shelf(repository, of, taking, reasons, before.get(str(repository), set()), pool)
             for repository, of in wanted.items()
-        )
+        ]
+        mirrors = _mirrors_of(taking.hierarchy, images)
+        if mirrors:
+            reasons = protected_in_mirrors(evidence, _kept(evidence, taking.registry))
+        for repository, upstreams in mirrors.items():
+            shelf = _shelf(repository, (), taking, reasons, set(), pool)
+            shelves.append(replace(shelf, upstreams=upstreams))
+        return tuple(shelves)
 
 
 def _undoable(
@@ -125,6 +135,34 @@ def _shelf(
         images=tuple(image.id for image in images),
         digests=tuple(stored),
     )
+
+
+def _mirrors_of(hierarchy: Hierarchy, images: frozenset[str]) -> dict[Repository, tuple[str, ...]]:
+    """Return the mirrors of what some images are built on, and the upstreams of each."""
+    every: dict[Repository, tuple[str, ...]] = {}
+    for name, upstream in hierarchy.upstreams.items():
+        if upstream.mirror is not None:
+            every[upstream.mirror] = (*every.get(upstream.mirror, ()), name)
+    used = {name for image in images for name in hierarchy.images[image].upstream_parents()}
+    return {place: names for place, names in every.items() if used & set(names)}
+
+
+def _kept(evidence: Evidence, registry: Registry) -> Iterator[Publication]:
+    """Yield what is published and may not go: what is current, what it would be, what it was."""
+    for found in (*evidence.seen.currents.values(), *evidence.seen.candidates.values()):
+        if found and found.publication and not found.rejected:
+            yield found.publication
+    before = {
+        (move.repository, move.was)
+        for _, moves in evidence.runs
+        for move in moves
+        if move.was and move.state is MoveState.MOVED
+    }
+    for place, digest in sorted(before):
+        manifest = registry.manifest(parse_repository(place), digest)
+        publication = read_publication(manifest) if manifest else None
+        if publication:
+            yield publication
 
 
 def _left_behind(evidence: Evidence) -> dict[str, set[str]]:
@@ -172,7 +210,8 @@ def _stored(
     ours = [tag for tag in named if tag.startswith(key_tag(""))]
     marks = [tag for tag in named if tag.startswith(rejected_tag(""))]
     publication = read_publication(manifest)
-    created = publication.created if publication else ""
+    seen_s = [stamp.first_seen_s for tag in named if (stamp := read_mirror_tag(tag))]
+    created = publication.created if publication else rfc3339(min(seen_s)) if seen_s else ""
     return Stored(
         digest=digest,
         tags=tuple(t for t in named if t not in {*ours, *marks} and not _ATTACHED.fullmatch(t)),

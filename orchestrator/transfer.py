@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -26,9 +26,15 @@ from orchestrator.prepare import read_manifest
 
 #: Blobs under way at once; each holds a few MiB.
 PARALLEL = 4
+#: Times that progress is told.
+TELLS = 20
 
 #: Layers of these types are fetched from elsewhere, so a repository need not have them.
 _FOREIGN = (".nondistributable.", ".foreign.")
+
+
+def _silent(done_bytes: int, total_bytes: int) -> None:
+    """Say nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +47,8 @@ class Transfer:
         target: gets what it lacks.
         near: more repositories that may have a blob; those in the target's registry save sending.
         cancelled: when set, what is under way stops.
+        progress: told bytes that are there and bytes in all; called from any thread, at most
+            :data:`TELLS` times for an index and for each thing that refers to it.
     """
 
     registry: Registry
@@ -48,6 +56,7 @@ class Transfer:
     target: Repository
     near: tuple[Repository, ...] = ()
     cancelled: threading.Event = field(default_factory=threading.Event)
+    progress: Callable[[int, int], None] = _silent
 
 
 def copy_index(digest: str, transfer: Transfer) -> Manifest:
@@ -95,8 +104,9 @@ def _below(manifest: Manifest, registry: Registry, source: Repository) -> Iterat
 def _store(manifests: tuple[Manifest, ...], transfer: Transfer) -> None:
     """Store manifests, each after what it names, and their blobs before all of them."""
     blobs = {blob.digest: blob for manifest in manifests for blob in _blobs_of(manifest)}
+    tally = _Tally(sum(blob.size_bytes for blob in blobs.values()), transfer.progress)
     with ThreadPoolExecutor(PARALLEL, "transfer") as pool:
-        for _ in pool.map(lambda blob: _copy_blob(blob, transfer), blobs.values()):
+        for _ in pool.map(lambda blob: _copy_blob(blob, transfer, tally), blobs.values()):
             pass
     for manifest in dict.fromkeys(manifests):
         transfer.registry.put_manifest(transfer.target, manifest.digest, manifest)
@@ -111,18 +121,48 @@ def _blobs_of(manifest: Manifest) -> Iterator[Descriptor]:
             yield layer
 
 
+class _Tally:
+    """How much of some blobs the target has; thread-safe.
+
+    Args:
+        total_bytes: of all of them.
+        tell: told each time when another part of them is there.
+    """
+
+    def __init__(self, total_bytes: int, tell: Callable[[int, int], None]) -> None:
+        self._total = total_bytes
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._there: dict[str, int] = {}
+        self._told = 0
+
+    def note(self, digest: str, size_bytes: int) -> None:
+        """Take in how much of a blob is there; less than before where it is sent again."""
+        with self._lock:
+            self._there[digest] = size_bytes
+            done = sum(self._there.values())
+            part = done * TELLS // self._total if self._total else 0
+            if part <= self._told:
+                return
+            self._told = part
+        self._tell(done, self._total)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Content:
     """A blob's bytes, from the start each time they are iterated."""
 
     digest: str
     transfer: Transfer
+    tally: _Tally
 
     def __iter__(self) -> Iterator[bytes]:
-        transfer = self.transfer
+        transfer, read_bytes = self.transfer, 0
         for chunk in transfer.registry.read_blob(transfer.source, self.digest):
             _require_wanted(transfer)
             yield chunk
+            read_bytes += len(chunk)
+            self.tally.note(self.digest, read_bytes)
 
 
 def _require_wanted(transfer: Transfer) -> None:
@@ -130,15 +170,21 @@ def _require_wanted(transfer: Transfer) -> None:
         raise Unavailable(f"copying to {transfer.target} was stopped")
 
 
-def _copy_blob(blob: Descriptor, transfer: Transfer) -> None:
+def _copy_blob(blob: Descriptor, transfer: Transfer, tally: _Tally) -> None:
     _require_wanted(transfer)
+    if not _is_there(blob, transfer):
+        content = _Content(digest=blob.digest, transfer=transfer, tally=tally)
+        transfer.registry.upload_blob(transfer.target, blob.digest, content, blob.size_bytes)
+    tally.note(blob.digest, blob.size_bytes)
+
+
+def _is_there(blob: Descriptor, transfer: Transfer) -> bool:
+    """Say whether the target has a blob, or could take it over without sending."""
     registry, target = transfer.registry, transfer.target
-    for near in (transfer.source, *transfer.near):
-        if near.registry == target.registry and registry.mount_blob(target, blob.digest, near):
-            return
-    if not registry.has_blob(target, blob.digest):
-        content = _Content(digest=blob.digest, transfer=transfer)
-        registry.upload_blob(target, blob.digest, content, blob.size_bytes)
+    return any(
+        near.registry == target.registry and registry.mount_blob(target, blob.digest, near)
+        for near in (transfer.source, *transfer.near)
+    ) or registry.has_blob(target, blob.digest)
 
 
 def _copy_referrers(subject: str, transfer: Transfer, above: frozenset[str]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from orchestrator.doors.protocols import Clock, Registry
 from orchestrator.doors.protocols_history import History
-from orchestrator.errors import CheckFailed, RegistryUnavailable
+from orchestrator.errors import CheckFailed, RegistryUnavailable, UsageError
 from orchestrator.model.event import Event, RunFinished, RunStarted, TagsMoved
 from orchestrator.model.hierarchy import Hierarchy
 from orchestrator.model.names import Repository, parse_repository
@@ -17,6 +17,29 @@ from orchestrator.model.run import JournalledMove, Run, RunState
 from orchestrator.model.time import rfc3339
 from orchestrator.publish import lift_rejection, promote, reject
 from orchestrator.transfer import Transfer, copy_index
+
+
+def run_to_undo(run_id: str, hierarchy: Hierarchy, history: History) -> Run:
+    """Return the run that is to be taken back.
+
+    Args:
+        run_id: its id, or an unambiguous prefix.
+        hierarchy: whose run it must be.
+        history: the diary.
+
+    Raises:
+        UsageError: there is no such run, or it is another hierarchy's.
+    """
+    undone = history.run(run_id)
+    if undone is None:
+        raise UsageError(f"no run {run_id!r}", hint="`orchestrate history` lists the runs")
+    if undone.hierarchy != hierarchy.name:
+        # One database has them all, and a short id may hit any.
+        raise UsageError(
+            f"run {undone.id} is of hierarchy {undone.hierarchy}, this is {hierarchy.name}",
+            hint=f"go to {undone.hierarchy}'s directory, or name it with -C or --file",
+        )
+    return undone
 
 
 def undo(

@@ -19,6 +19,7 @@ from orchestrator.doors.clock import RealClock
 from orchestrator.doors.files import RealFiles
 from orchestrator.doors.git import RealGit
 from orchestrator.doors.history import SqliteHistory
+from orchestrator.doors.packages import DockerPackages
 from orchestrator.doors.registry import HttpRegistry
 from orchestrator.doors.spool import DiskSpool
 from orchestrator.load_files import load_files
@@ -113,6 +114,7 @@ class Project:
             history=self.history,
             spool=DiskSpool(),
             clock=RealClock(),
+            packages=DockerPackages(RealClock()),
         )
 
     def plan(self, *forced: str) -> Plan:

@@ -10,7 +10,8 @@ import pytest
 
 import orchestrator
 from orchestrator.errors import InvalidInput
-from orchestrator.plan import plan_json, plan_schema, read_plan
+from orchestrator.model.fingerprint import canonical_json, sha256
+from orchestrator.plan_file import plan_json, plan_schema, read_plan
 from tests.world import World
 
 SCHEMA = Path(orchestrator.__file__).parent / "schema" / "plan.json"
@@ -41,9 +42,57 @@ def test_plan_survives_its_json(saved: bytes) -> None:
 
 
 def test_later_fields_of_the_same_format_are_no_fault(saved: bytes) -> None:
-    """Format 1 may gain fields: an older reader goes on reading."""
-    value = {**json.loads(saved), "added_later": 1}
+    """Format 2 may gain fields: an older reader goes on reading."""
+    value = signed({**json.loads(saved), "added_later": 1})
     assert read_plan(json.dumps(value).encode(), "p.json").id == value["id"]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"hierarchy": "other"},
+        {"told": [{"team": "nobody", "images": []}]},
+        {"integrity": "sha256:" + "0" * 64},
+        {"integrity": None},
+    ],
+)
+def test_plan_that_was_edited_is_refused(saved: bytes, edit: dict[str, object]) -> None:
+    """A plan is applied as it was reviewed, or not at all."""
+    with pytest.raises(InvalidInput) as raised:
+        read_plan(json.dumps({**json.loads(saved), **edit}).encode(), "p.json")
+    assert "is not what was saved" in raised.value.problems[0].what
+
+
+def test_plan_without_a_checksum_is_refused(saved: bytes) -> None:
+    """Nobody gets around the checksum by leaving it out."""
+    value = json.loads(saved)
+    del value["integrity"]
+    with pytest.raises(InvalidInput) as raised:
+        read_plan(json.dumps(value).encode(), "p.json")
+    assert "has no checksum" in raised.value.problems[0].what
+
+
+def test_plan_says_who_would_be_told() -> None:
+    """Reviewers read which teams hear of what is about to be built."""
+    world = World()
+    world.head = world.head.replace(
+        "images:\n",
+        "subscriptions:\n  - {team: payments, images: [gunicorn, 'h*'], "
+        "events: [image.published]}\n  - {team: ops, images: [web], events: [image.failed]}\n"
+        "images:\n",
+    )
+    world.write()
+    world.build()
+    world.edit("gunicorn", "RUN echo more")
+    assert [(told.team, told.images) for told in world.plan().told] == [
+        ("payments", ("gunicorn", "hello"))
+    ]
+
+
+def signed(value: dict[str, object]) -> dict[str, object]:
+    """Return a plan's JSON with the checksum that it should have."""
+    said = {name: part for name, part in value.items() if name != "integrity"}
+    return {**said, "integrity": sha256(canonical_json(said))}
 
 
 def test_conditional_step_shows_what_is_not_known(saved: bytes) -> None:
@@ -63,8 +112,8 @@ def test_conditional_step_shows_what_is_not_known(saved: bytes) -> None:
         (b"\xff\xfe", "is not JSON"),
         (b"[]", "is not a plan"),
         (b'{"kind": "run"}', "is not a plan"),
-        (b'{"kind": "plan", "format": 2}', "has format 2; this version knows 1"),
-        (b'{"kind": "plan", "format": 1, "id": 5}', "id: input should be a valid string"),
+        (b'{"kind": "plan", "format": 1}', "has format 1; this version knows 2"),
+        (b'{"kind": "plan", "format": 2, "id": 5}', "id: input should be a valid string"),
     ],
 )
 def test_what_is_no_plan_is_refused(text: bytes, said: str) -> None:

@@ -19,7 +19,7 @@ from orchestrator.graph import graph_of
 from orchestrator.model.hierarchy import Hierarchy
 from orchestrator.model.plan import Plan
 from orchestrator.model.run import Outcome
-from orchestrator.plan import plan_json, read_plan
+from orchestrator.plan_file import plan_json, read_plan
 from orchestrator.render.dot import graph_dot
 from orchestrator.render.json import status_json
 from orchestrator.render.json_graph import graph_json

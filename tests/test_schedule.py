@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.model.packages import Update
 from orchestrator.model.plan import Plan, Step, Verdict
 from orchestrator.schedule import Schedule
+from orchestrator.urgency import Urgency, urgencies
 
 
 def plan_of(needs: Mapping[str, tuple[str, ...]], retag: frozenset[str] = frozenset()) -> Plan:
@@ -113,3 +116,32 @@ def test_every_step_ends_exactly_once(
         else:
             bad += [image, *schedule.fail(image)]
     assert sorted(succeeded + bad) == sorted(needs)
+
+
+def test_the_most_urgent_starts_first_whatever_stands_on_it() -> None:
+    """A security fix before an old image, that before a new one, and length of chain after all."""
+    urgency = {"leaf": Urgency(ordinary=False), "old": Urgency(published_s=1.0)}
+    schedule = Schedule(plan_of({"leaf": (), "old": (), **CHAIN}), {}, urgency)
+    assert schedule.ready() == ("leaf", "old", "base")
+
+
+def test_a_parent_is_as_urgent_as_what_stands_on_it() -> None:
+    """What an urgent image needs comes first, though nothing is wrong with it."""
+    urgency = {"hello": Urgency(ordinary=False, published_s=9.0), "other": Urgency(published_s=1.0)}
+    schedule = Schedule(plan_of({"other": (), **CHAIN}), {}, urgency)
+    assert schedule.ready() == ("base", "other")
+    schedule.start("base")
+    schedule.succeed("base")
+    assert schedule.ready() == ("python", "other", "web")
+
+
+def test_urgency_is_security_then_age() -> None:
+    """What was never published has nobody who waits for a fix of it."""
+    plan = plan_of({"new": (), "old": (), "older": (), "fix": ()})
+    fix = Update(package="openssl", was="1", now="2", security=True)
+    steps = tuple(
+        replace(step, updates=(replace(fix, security=False), fix)) if step.image == "fix" else step
+        for step in plan.steps
+    )
+    found = urgencies(replace(plan, steps=steps), {"old": 20.0, "older": 10.0, "fix": 30.0})
+    assert sorted(found, key=found.__getitem__) == ["fix", "older", "old", "new"]

@@ -18,7 +18,7 @@ from orchestrator.model.manifest import (
     compose_index,
 )
 from orchestrator.model.names import Repository
-from orchestrator.transfer import Transfer, copy_index
+from orchestrator.transfer import TELLS, Transfer, copy_index
 from tests.world import OCI_CONFIG, OCI_LAYER, PLATFORMS, put_image
 
 SOURCE = Repository("one.example", "gold/base")
@@ -180,6 +180,15 @@ def test_damaged_source_is_said(registry: MemoryRegistry, digest: str) -> None:
     with pytest.raises(CheckFailed, match=gone):
         copy_index(digest, _transfer(registry))
     assert registry.resolve(TARGET, digest) is None
+
+
+def test_how_far_it_is_is_told(registry: MemoryRegistry, digest: str) -> None:
+    """A few times, each time further, and in the end that all is there."""
+    told: list[tuple[int, int]] = []
+    copy_index(digest, replace(_transfer(registry), progress=lambda *said: told.append(said)))
+    assert 1 < len(told) <= TELLS
+    assert max(told)[0] == told[0][1]
+    assert len({total for _, total in told}) == 1
 
 
 def test_stopped_copy_ends_soon(registry: MemoryRegistry, digest: str) -> None:

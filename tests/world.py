@@ -13,6 +13,7 @@ from orchestrator.doors.memory.builder import MemoryBuilder
 from orchestrator.doors.memory.clock import MemoryClock
 from orchestrator.doors.memory.files import MemoryFiles, MemoryGit
 from orchestrator.doors.memory.history import MemoryHistory
+from orchestrator.doors.memory.packages import MemoryPackages
 from orchestrator.doors.memory.registry import MemoryRegistry
 from orchestrator.doors.protocols import Registry
 from orchestrator.doors.spool import DiskSpool
@@ -79,6 +80,7 @@ class World:
     def __post_init__(self) -> None:
         """Write the files and the upstream."""
         self.builder = MemoryBuilder(self.registry)
+        self.packages = MemoryPackages(self.registry, self.clock)
         self.files = MemoryFiles({})
         self.runs = 0
         for path, content in self.others.items():
@@ -113,6 +115,7 @@ class World:
             history=self.history,
             spool=DiskSpool(),
             clock=self.clock,
+            packages=self.packages,
         )
 
     def hierarchy(self) -> Hierarchy:
@@ -120,14 +123,25 @@ class World:
         return load_files(self.files)
 
     def plan(
-        self, *forced: str, allow_dirty: bool = False, only: Selection | str | None = None
+        self,
+        *forced: str,
+        allow_dirty: bool = False,
+        only: Selection | str | None = None,
+        no_soak: tuple[str, ...] = (),
+        remember: bool = False,
     ) -> Plan:
         """Plan a second later than whatever came before, for every image or only for some."""
         self.clock.sleep(1)
         hierarchy = self.hierarchy()
         selection = Selection(wanted=tuple(only.split())) if isinstance(only, str) else only
         chosen = flow.choose(hierarchy, self.doors, selection) if selection else None
-        wish = flow.Wish(forced=frozenset(forced), allow_dirty=allow_dirty, chosen=chosen)
+        wish = flow.Wish(
+            forced=frozenset(forced),
+            allow_dirty=allow_dirty,
+            chosen=chosen,
+            unsoaked=frozenset(no_soak),
+            remember=remember,
+        )
         return flow.plan(hierarchy, self.doors, wish)
 
     def verdicts(self, *forced: str, only: Selection | str | None = None) -> dict[str, str]:
@@ -153,10 +167,17 @@ class World:
         )
 
     def build(
-        self, *forced: str, allow_dirty: bool = False, only: Selection | str | None = None
+        self,
+        *forced: str,
+        allow_dirty: bool = False,
+        only: Selection | str | None = None,
+        no_soak: tuple[str, ...] = (),
     ) -> dict[str, Outcome]:
         """Plan and run; return image → outcome of every step."""
-        finished = self.run(self.plan(*forced, allow_dirty=allow_dirty, only=only))
+        made = self.plan(
+            *forced, allow_dirty=allow_dirty, only=only, no_soak=no_soak, remember=True
+        )
+        finished = self.run(made)
         return {result.image: result.outcome for result in finished.results}
 
     def rollback(self, run: str, *images: str) -> RunFinished:

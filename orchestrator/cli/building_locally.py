@@ -26,6 +26,7 @@ _OF_RUNS = {
     "because": "--because",
     "trigger": "--trigger",
     "force": "--force",
+    "no_soak": "--no-soak",
     "allow_dirty": "--allow-dirty",
     "events": "--events",
     "junit": "--junit",
@@ -52,6 +53,8 @@ def require_sense(*, no_publish: bool, platform: str | None) -> str | None:
             hint = "leave one of them out: nothing is published, and no history is written"
             if parameter == "force":
                 hint = "name the image as a selector: what is named is built"
+            if parameter == "no_soak":
+                hint = "leave it out: here nothing soaks"
             raise UsageError(f"{option} and --no-publish do not go together", hint=hint)
     if platform is not None and not is_platform(platform):
         raise UsageError(

@@ -70,6 +70,8 @@ def places_of(
 ) -> list[tuple[StepResult, Place]]:
     """Return every failed step, and where in its Dockerfile it failed.
 
+    Of an image in a repository elsewhere, where the hierarchy names it.
+
     Args:
         finished: a run's end.
         hierarchy: knows the Dockerfiles.
@@ -78,16 +80,22 @@ def places_of(
     """
     from dataclasses import replace
 
-    from orchestrator.render.annotations import failure_place
+    from orchestrator.model.address import is_address
+    from orchestrator.render.annotations import Place, failure_place
 
     found = []
     for result in finished.results:
         image = hierarchy.images.get(result.image)
         if result.failure is None or image is None:
             continue
-        place = failure_place(result.failure, image.dockerfile)
-        file = from_top(environment, os.path.join(directory, place.file))
-        found.append((result, replace(place, file=file)))
+        if is_address(image.context):
+            # Its Dockerfile is in no repository that this system shows.
+            place = Place(file=from_top(environment, image.file), line=image.line)
+        else:
+            place = failure_place(result.failure, image.dockerfile)
+            file = from_top(environment, os.path.join(directory, place.file))
+            place = replace(place, file=file)
+        found.append((result, place))
     return found
 
 

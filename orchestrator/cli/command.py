@@ -28,6 +28,26 @@ class Surroundings:
     outside: Outside | None
 
 
+class Duration(click.ParamType[float]):
+    """A duration such as ``90m``, ``24h`` or ``7d``, in seconds."""
+
+    name = "duration"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, context: click.Context | None
+    ) -> float:
+        """Return the seconds.
+
+        Raises:
+            click.BadParameter: it is none.
+        """
+        text, units = str(value), {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+        number = text[:-1]
+        if not (number.isdecimal() and number.isascii() and len(number) < 7 and text[-1] in units):
+            self.fail(f"{text!r} is not a duration such as 90m, 24h or 7d", param, context)
+        return float(int(number) * units[text[-1]])
+
+
 class WholeNumber(click.ParamType[int]):
     """A number of things, with an error that says what would do.
 

@@ -26,12 +26,14 @@ def real_doors(hierarchy: Hierarchy, files: Files, places: Places) -> Iterator[D
     from orchestrator.doors.buildx import Buildx
     from orchestrator.doors.clock import RealClock
     from orchestrator.doors.git import RealGit
+    from orchestrator.doors.packages import DockerPackages
     from orchestrator.doors.registry import HttpRegistry
     from orchestrator.doors.spool import DiskSpool
     from orchestrator.flow import Doors
 
     registry = HttpRegistry(
         plain_http=hierarchy.plain_http,
+        guest_of=_guest_of(hierarchy),
         cache_dir=Path(places.cache, "manifests") if places.cache else None,
     )
     with registry, real_history(places) as history, _contexts_cached(files, places):
@@ -43,7 +45,15 @@ def real_doors(hierarchy: Hierarchy, files: Files, places: Places) -> Iterator[D
             history=history,
             spool=DiskSpool(),
             clock=RealClock(),
+            packages=DockerPackages(RealClock()),
         )
+
+
+def _guest_of(hierarchy: Hierarchy) -> frozenset[str]:
+    """Return the registries that upstreams come from and nothing is published to."""
+    places = [p for i in hierarchy.images.values() for p in (i.repository, *i.copies)]
+    sources = {upstream.source.repository.registry for upstream in hierarchy.upstreams.values()}
+    return frozenset(sources - {place.registry for place in places})
 
 
 def _contexts_cached(files: Files, places: Places) -> AbstractContextManager[None]:

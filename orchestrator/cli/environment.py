@@ -83,6 +83,11 @@ class Environment:
         """What starts a run where nobody says: ``ci`` or ``manual``."""
         return "ci" if self.is_set("CI") else "manual"
 
+    @property
+    def nightly_trigger(self) -> str:
+        """What starts a nightly run where nobody says: ``schedule``, if no terminal shows it."""
+        return self.trigger if self.err.terminal or self.is_set("CI") else "schedule"
+
     def state_path(self) -> str:
         """Return where history is kept unless somebody says otherwise; one file per user.
 

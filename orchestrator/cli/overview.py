@@ -18,6 +18,7 @@ HEADINGS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("status", "Show what is published, and how far behind it is."),
             ("why", "Explain why an image would be built, or why not."),
             ("graph", "Draw what stands on what: as a tree, Mermaid or dot."),
+            ("reproduce", "Build an image twice; say what differs, and what helps."),
             ("doctor", "Look at everything a build needs; say how to mend it."),
         ),
     ),
@@ -25,6 +26,7 @@ HEADINGS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         "A run",
         (
             ("build", "Build, check and publish whatever changed."),
+            ("patch", "The nightly run: upstreams, packages, and what needs it."),
             ("apply", "Carry out a plan that was saved."),
             ("rollback", "Put floating tags back where a run found them."),
             ("adopt", "Record what is published already as current."),

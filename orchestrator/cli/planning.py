@@ -14,10 +14,21 @@ from orchestrator.cli.workplace import Workplace
 
 if TYPE_CHECKING:
     from orchestrator.model.hierarchy import Hierarchy
+    from orchestrator.model.observation import Observations
     from orchestrator.model.plan import Plan
     from orchestrator.select import Selection
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def no_soak_option(function: F) -> F:
+    """Add the option that takes what an upstream shows at once."""
+    return click.option(
+        "--no-soak",
+        metavar="NAME",
+        multiple=True,
+        help="Take the newest digest of upstream NAME now, however new it is; may be repeated.",
+    )(function)
 
 
 def wish_options(function: F) -> F:
@@ -26,7 +37,7 @@ def wish_options(function: F) -> F:
         "--allow-dirty",
         is_flag=True,
         help="Move floating tags though the working tree has changes that git does not know.",
-    )(function)
+    )(no_soak_option(function))
     return click.option(
         "--force",
         metavar="IMAGE",
@@ -42,11 +53,16 @@ def make_plan(
     selection: Selection,
     *,
     allow_dirty: bool,
-) -> Plan:
-    """Return the plan of what would be done now.
+    max_age_s: float | None = None,
+    no_soak: tuple[str, ...] = (),
+    remember: bool = True,
+) -> tuple[Plan, Observations]:
+    """Return the plan of what would be done now, and what it was made on.
+
+    What upstreams show is remembered, unless the plan is only looked at.
 
     Raises:
-        OrchestrateError: whatever :func:`orchestrator.flow.plan` raises.
+        OrchestrateError: whatever :func:`orchestrator.flow.prepare` raises.
     """
     from orchestrator import flow
 
@@ -55,10 +71,13 @@ def make_plan(
         allow_dirty=allow_dirty,
         suffix=suffix(),
         chosen=choose(session, place, selection),
+        max_age_s=max_age_s,
+        unsoaked=frozenset(no_soak),
+        remember=remember,
     )
-    made = flow.plan(place.hierarchy, place.doors, wish)
+    made, seen = flow.prepare(place.hierarchy, place.doors, wish)
     session.log("planned", plan=made.id, **made.summary())
-    return made
+    return made, seen
 
 
 def preview(session: Session, made: Plan, place: Workplace) -> None:
@@ -79,13 +98,19 @@ def preview(session: Session, made: Plan, place: Workplace) -> None:
     )
 
 
-def nothing_to_do(session: Session, made: Plan, place: Workplace) -> int:
+def nothing_to_do(session: Session, made: Plan, place: Workplace, seen: Observations) -> int:
     """Answer a run that has nothing to do: no run starts, and history gets no row.
+
+    The ledger may: what every image has by now was perhaps not known when they were built.
 
     Returns:
         0, or the exit code for an answer that cannot be written, or copies that cannot be seen.
     """
-    code = _complain_of_copies(session, made)
+    from orchestrator.ledger import note_absorbed
+
+    doors = place.doors
+    note_absorbed(place.hierarchy, made, seen, doors.history, doors.clock.now_s())
+    code = complain(session, made) or _complain_of_copies(session, made)
     if session.settings.quiet and not session.json:
         return code
     from orchestrator.render.text import plan_text
@@ -94,6 +119,7 @@ def nothing_to_do(session: Session, made: Plan, place: Workplace) -> int:
         "run": None,
         "results": [],
         "moves": [],
+        "mirrors": [],
         "summary": {},
         "duration_s": 0.0,
     }
@@ -104,6 +130,27 @@ def nothing_to_do(session: Session, made: Plan, place: Workplace) -> int:
         )
         or code
     )
+
+
+def complain(session: Session, made: Plan) -> int:
+    """Say which images of a plan cannot be built, because something from outside cannot be had.
+
+    Returns:
+        The exit code for that; 0 where there is none.
+    """
+    from orchestrator.errors import Unavailable
+    from orchestrator.model.plan import Verdict
+    from orchestrator.render.reason_words import reasons_words
+    from orchestrator.render.text_error import error_text
+
+    code = 0
+    for decision in made.decisions:
+        if decision.verdict is Verdict.FAIL:
+            what = f"{decision.image}: {'; '.join(reasons_words(decision.reasons))}"
+            failed = Unavailable(what, hint="what is published stays as it is")
+            write_err(error_text(failed, session.err_style))
+            code = failed.exit_code
+    return code
 
 
 def _complain_of_copies(session: Session, made: Plan) -> int:

@@ -76,13 +76,3 @@ def choose(session: Session, place: Workplace, selection: Selection) -> Chosen:
     for warning in chosen.warnings:
         session.warn(warning)
     return chosen
-
-
-def quoted(term: str) -> str:
-    """Return a term of :attr:`Selection.terms` as a shell takes it, for a line to copy."""
-    import shlex
-
-    for option in ("--exclude ", "--since "):
-        if term.startswith(option):
-            return option + shlex.quote(term.removeprefix(option))
-    return shlex.quote(term)

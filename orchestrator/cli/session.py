@@ -16,6 +16,7 @@ from orchestrator.model.time import rfc3339
 if TYPE_CHECKING:
     from orchestrator.cli.workplace import Outside
     from orchestrator.doors.protocols import Files
+    from orchestrator.doors.repositories import Repositories
     from orchestrator.render.style import Style
 
 HIERARCHY_FILE = "hierarchy.yaml"
@@ -143,4 +144,16 @@ def open_files(session: Session) -> Files:
     """
     from orchestrator.doors.files import RealFiles
 
-    return RealFiles(find_hierarchy(session.settings, session.environment))
+    path = find_hierarchy(session.settings, session.environment)
+    return RealFiles(path, lambda: _repositories(session))
+
+
+def _repositories(session: Session) -> Repositories:
+    """Return the repositories elsewhere, as the cache directory has them."""
+    from pathlib import Path
+
+    from orchestrator.doors.git_mirror import GitMirrors
+    from orchestrator.doors.repositories import Repositories
+
+    cache = session.environment.cache_dir()
+    return Repositories(GitMirrors(Path(cache, "git") if cache else None))

@@ -44,7 +44,7 @@ def what_if(session: Session, asked: str, *, every: bool) -> int:
     from orchestrator.render.text_blast import blast_markdown, blast_text
 
     terms = tuple(term.strip() for term in asked.split(","))
-    with workplace(session) as place:
+    with workplace(session, fetch=False) as place:
         known = upstreams_of(place.hierarchy)
         upstreams = frozenset(terms) & (frozenset(known) - place.hierarchy.images.keys())
         selectors = tuple(term for term in terms if term not in upstreams)

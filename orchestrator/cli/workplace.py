@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from orchestrator.doors.protocols import Files
     from orchestrator.doors.protocols_history import History, Logs
     from orchestrator.doors.protocols_local import LocalBuilder
+    from orchestrator.doors.protocols_lock import Lock
     from orchestrator.flow import Doors
     from orchestrator.model.hierarchy import Hierarchy
 
@@ -47,6 +48,7 @@ class Outside:
         logs: opens the build logs; None: for real.
         health: opens what `doctor` asks, also without a hierarchy; None: for real.
         local: gives the builder for this machine alone; None: for real.
+        lock: gives what keeps two nights apart; None: for real.
     """
 
     doors: Callable[[Hierarchy, Files, Places], AbstractContextManager[Doors]]
@@ -54,6 +56,7 @@ class Outside:
     logs: Callable[[Places], Logs] | None = None
     health: Callable[[Hierarchy | None, Places], AbstractContextManager[HealthDoors]] | None = None
     local: Callable[[Places], LocalBuilder] | None = None
+    lock: Callable[[Places], Lock] | None = None
 
 
 def places(session: Session, hierarchy_file: str = "") -> Places:
@@ -80,6 +83,7 @@ class Workplace:
         doors: to everything outside.
         places: where things are.
         logs: of builds that ran here.
+        lock: keeps two nights apart.
         interrupts: what signals do.
     """
 
@@ -87,12 +91,18 @@ class Workplace:
     doors: Doors
     places: Places
     logs: Logs
+    lock: Lock
     interrupts: Interrupts
 
 
 @contextmanager
-def workplace(session: Session) -> Iterator[Workplace]:
+def workplace(session: Session, *, fetch: bool = True) -> Iterator[Workplace]:
     """Load the hierarchy and open the doors; signals are ours while it lasts.
+
+    Args:
+        session: says which hierarchy.
+        fetch: bring the repositories here first that contexts are in; else they are as they were
+            when somebody fetched last.
 
     Raises:
         InvalidInput: the files are wrong.
@@ -102,7 +112,7 @@ def workplace(session: Session) -> Iterator[Workplace]:
 
     with Interrupts() as interrupts:
         files = open_files(session)
-        hierarchy = load_files(files, session.settings.registry, today=today())
+        hierarchy = load_files(files, session.settings.registry, today=today(), fetch=fetch)
         where = places(session, files.name)
         session.log("loaded", file=files.name, images=len(hierarchy.images), state=where.state)
         for warning in hierarchy.warnings:
@@ -113,6 +123,7 @@ def workplace(session: Session) -> Iterator[Workplace]:
                 doors=doors,
                 places=where,
                 logs=open_logs(session, where),
+                lock=_open_lock(session, where),
                 interrupts=interrupts,
             )
 
@@ -132,6 +143,15 @@ def open_logs(session: Session, where: Places) -> Logs:
     from orchestrator.doors.logs import DiskLogs
 
     return DiskLogs(where.logs)
+
+
+def _open_lock(session: Session, where: Places) -> Lock:
+    lock = _outside(session).lock
+    if lock is not None:
+        return lock(where)
+    from orchestrator.doors.lock import FileLock
+
+    return FileLock(os.path.dirname(where.state))
 
 
 def _outside(session: Session) -> Outside:

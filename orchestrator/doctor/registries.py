@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 
 from orchestrator.doors.protocols import Registry
 from orchestrator.doors.protocols_health import RegistryHealth
-from orchestrator.errors import AccessDenied, RegistryUnavailable
+from orchestrator.errors import AccessDenied, RegistryUnavailable, Unavailable
 from orchestrator.model.finding import Code, Finding, Level
 from orchestrator.model.health import Login, Reached
 from orchestrator.model.hierarchy import Hierarchy, Upstream
 from orchestrator.model.names import DOCKER_HUB, Repository
+from orchestrator.upstreams import Lookups
 
 #: More than that decides wrongly what was first: times in images, and how long a digest is known.
 MOST_SKEW_S = 5.0
@@ -148,16 +149,21 @@ def _deletes(address: str, *, can: bool) -> Finding:
 
 def upstream_findings(registry: Registry, upstreams: tuple[Upstream, ...]) -> Iterator[Finding]:
     """Yield whether every upstream is where the hierarchy says."""
+    lookups = Lookups(registry)
     for upstream in upstreams:
         source = upstream.source
         try:
-            digest = registry.resolve(source.repository, source.digest or source.tag or "latest")
+            there = lookups.is_there(upstream)
         except RegistryUnavailable as error:
             yield _upstream(upstream, Level.ERROR, f": {error.what}", error.hint, login=error)
             continue
-        if digest is None:
+        except Unavailable as error:
+            yield _upstream(upstream, Level.ERROR, f": {error.what}", error.hint)
+            continue
+        if not there:
             hint = "check `source:` under `upstreams:`"
-            yield _upstream(upstream, Level.ERROR, f": {source} is not there", hint)
+            missing = f"{source.repository}@{upstream.pin}" if upstream.pin else source
+            yield _upstream(upstream, Level.ERROR, f": {missing} is not there", hint)
         else:
             yield _upstream(upstream, Level.OK, f" is there ({source})", "")
 

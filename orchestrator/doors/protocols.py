@@ -98,13 +98,23 @@ class Files(Protocol):
         """
 
     def image_files(self, context: str, dockerfile: str) -> ImageFiles:
-        """Return what loading needs to know of one image's files; never raises."""
+        """Return what loading needs to know of one image's files; never raises.
+
+        Those in a repository elsewhere are as they were when somebody fetched last.
+        """
+
+    def fetch(self, contexts: Iterable[str]) -> None:
+        """Bring the repositories here that contexts are in, each once; never raises.
+
+        What could not be fetched is told by :meth:`image_files`. Thread-safe.
+        """
 
     def context(self, context: str, dockerfile: str) -> Context:
         """Read, filter, normalise and hash one image's context.
 
         Raises:
             InvalidInput: a file cannot be read or vanished; every such file is named.
+            Unavailable: it is in a repository elsewhere that cannot be had.
         """
 
 
@@ -115,8 +125,16 @@ class Registry(Protocol):
     Thread-safe.
     """
 
-    def resolve(self, repository: Repository, reference: str) -> str | None:
-        """Return the digest a tag or digest names, by HEAD; None if absent."""
+    def resolve(
+        self, repository: Repository, reference: str, *, known: str | None = None
+    ) -> str | None:
+        """Return the digest a tag or digest names, by HEAD; None if absent.
+
+        Args:
+            repository: where.
+            reference: tag or digest.
+            known: the digest it named before; a registry may then say that it still does.
+        """
 
     def manifest(self, repository: Repository, reference: str) -> Manifest | None:
         """Return the manifest or index, its digest verified; None if absent."""

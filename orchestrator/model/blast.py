@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestrator.model.plan import Told
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuild:
@@ -23,19 +25,6 @@ class Rebuild:
     depth: int
     lasts_s: float
     known: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """A team that would hear of it.
-
-    Attributes:
-        team: who.
-        images: those of the rebuilt images that it asked for, parents before children.
-    """
-
-    team: str
-    images: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.model.plan import Plan
-from orchestrator.model.run import JournalledMove, Run, StepResult
+from orchestrator.model.plan import MirrorCopy, Plan
+from orchestrator.model.run import JournalledMove, MirrorResult, Run, StepResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +14,46 @@ class RunStarted:
 
     run: Run
     plan: Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorStarted:
+    """Copying an upstream's digest into its mirror begins; before any step."""
+
+    copy: MirrorCopy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorProgress:
+    """How far a copy is.
+
+    Attributes:
+        copy: which.
+        done_bytes: of the blobs, those that the mirror has.
+        total_bytes: of all blobs.
+    """
+
+    copy: MirrorCopy
+    done_bytes: int
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorRetried:
+    """One try of a copy failed in a way that may pass, and another one follows.
+
+    Attributes:
+        result: of that try, with the failure.
+    """
+
+    result: MirrorResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorFinished:
+    """A copy ended, one way or another."""
+
+    result: MirrorResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,19 +128,26 @@ class RunFinished:
 
     Attributes:
         run: with its final state.
-        results: one for every step of the plan, in its order.
+        results: one for every step of the plan, and for every image that nobody could decide on,
+            in the plan's order.
         moves: every floating tag's move.
         duration_s: seconds.
+        mirrors: one for every copy of the plan, in its order.
     """
 
     run: Run
     results: tuple[StepResult, ...]
     moves: tuple[JournalledMove, ...]
     duration_s: float
+    mirrors: tuple[MirrorResult, ...] = ()
 
 
 Event = (
     RunStarted
+    | MirrorStarted
+    | MirrorProgress
+    | MirrorRetried
+    | MirrorFinished
     | StepStarted
     | StepProgress
     | StepRetried

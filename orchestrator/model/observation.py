@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from orchestrator.model.packages import Update
+from orchestrator.model.packages import PackageState, Update
 from orchestrator.model.plan import MirrorCopy, Reason
 from orchestrator.model.publication import Publication
 from orchestrator.model.source import Revision, Source
@@ -17,15 +17,17 @@ class UpstreamState:
 
     Attributes:
         name: as Dockerfiles spell it.
-        reference: where it was looked up, without digest.
+        reference: where it is to be had, without digest.
         digest: of the index or manifest found there.
         manifests: platform → manifest digest.
+        origin: where it was looked up, when ``reference`` is its mirror; empty else.
     """
 
     name: str
     reference: str
     digest: str
     manifests: Mapping[str, str]
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,8 @@ class Sighting:
     """One content of an upstream, and when it was first seen: a row of the ledger.
 
     Attributes:
-        source: where it is looked up, without digest.
+        source: where it is looked up, without digest; and the range of versions, if one is
+            followed: see :func:`orchestrator.soak.ledger_source`.
         fingerprint: :func:`orchestrator.model.fingerprint.effective_digest` over the platforms
             that the hierarchy needs of it.
         digest: of the index that had it first.
@@ -62,6 +65,7 @@ class Held:
         reference: repository (with tag, for an upstream) that the digest belongs to.
         reason: which of :data:`orchestrator.model.plan.WAITING`, with old and newest digest.
         firm: also what is built for another reason stays on it; else that takes the newest.
+        origin: of an upstream: where it came from, when ``reference`` is its mirror; empty else.
     """
 
     digest: str
@@ -70,6 +74,7 @@ class Held:
     reference: str
     reason: Reason
     firm: bool
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +110,7 @@ class Observations:
         unusable: image id → why it cannot be decided on: FAIL.
         notes: image id → what is told beside the decision.
         updates: image id → packages that are this image's to update.
+        packages: image id → what is known of its packages; of images that have some.
         mirrors: copies of upstreams that are still to be made.
         sightings: the upstreams' contents as they are now, with the time each was first seen; a
             command that may write adds them to the ledger.
@@ -130,6 +136,7 @@ class Observations:
     unusable: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
     notes: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
     updates: Mapping[str, tuple[Update, ...]] = field(default_factory=dict)
+    packages: Mapping[str, PackageState] = field(default_factory=dict)
     mirrors: tuple[MirrorCopy, ...] = ()
     sightings: tuple[Sighting, ...] = ()
     revision: Revision | None = None

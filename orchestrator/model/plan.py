@@ -6,11 +6,12 @@ The JSON form is frozen: docs/adr/0005-plan.md, orchestrator/schema/plan.json.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from orchestrator.model.behind import Behind
 from orchestrator.model.hierarchy import ParentKind
-from orchestrator.model.packages import Update
+from orchestrator.model.packages import PackageState, Update
 
 
 class Verdict(StrEnum):
@@ -141,6 +142,7 @@ class StepParent:
         judged: effective digest that the image is judged on while only other parents are awaited:
             it follows this parent when it is built, and is not built because of it; empty: the
             parent's own.
+        origin: of an upstream: where it came from, when ``reference`` is its mirror; empty else.
     """
 
     name: str
@@ -152,6 +154,7 @@ class StepParent:
     manifests: Mapping[str, str]
     first_name: str = ""
     judged: str = ""
+    origin: str = ""
 
     @property
     def identity(self) -> str:
@@ -264,6 +267,12 @@ class Plan:
             their dashes); empty: everything.
         mirrors: copies that come before every step.
         told: the teams that would hear of it.
+        expires: RFC 3339 UTC time after which nobody may apply it; empty: never.
+        behind: image id → upstreams whose newest content is not in what is published of it; only
+            images that lack any.
+        packages: image id → what is known of the packages in what is published of it; only images
+            that declare some.
+        unsoaked: names of the upstreams whose newest digest was asked for, however new it was.
     """
 
     id: str
@@ -276,6 +285,10 @@ class Plan:
     selection: tuple[str, ...] = ()
     mirrors: tuple[MirrorCopy, ...] = ()
     told: tuple[Told, ...] = ()
+    expires: str = ""
+    behind: Mapping[str, tuple[Behind, ...]] = field(default_factory=dict)
+    packages: Mapping[str, PackageState] = field(default_factory=dict)
+    unsoaked: tuple[str, ...] = ()
 
     def summary(self) -> dict[str, int]:
         """Return how many images each verdict has, every verdict named."""
@@ -283,6 +296,11 @@ class Plan:
         for decision in self.decisions:
             counts[decision.verdict] += 1
         return counts
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing would be done: neither to an image nor to a mirror."""
+        return not self.steps and not self.mirrors
 
     def step_of(self, image: str) -> Step | None:
         """Return the image's step; None when it is kept."""

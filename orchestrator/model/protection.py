@@ -11,7 +11,9 @@ class Guard(StrEnum):
 
     FLOATING: a tag that people pull names it. CURRENT: it is what was last promoted. CANDIDATE:
     the files of now lead to it. ROLLBACK: taking back a recent run goes back to it. DESCENDANT:
-    what is current of another image was built on it. PLAN: a saved plan speaks of it.
+    what is current of another image was built on it; of a digest in a mirror, anything that is
+    kept. PLAN: a saved plan speaks of it. NEWEST: it is in a mirror, and the newest of its upstream
+    or what will be built on next.
     """
 
     FLOATING = "floating"
@@ -20,6 +22,7 @@ class Guard(StrEnum):
     DESCENDANT = "descendant"
     ROLLBACK = "rollback"
     PLAN = "plan"
+    NEWEST = "newest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -28,7 +31,7 @@ class Protection:
 
     Attributes:
         guard: the kind.
-        subject: tag, image id, run id or plan id.
+        subject: tag, image id, run id, plan id or upstream.
     """
 
     guard: Guard
@@ -45,7 +48,7 @@ class Stored:
         keys: tags of build keys that led to it, sorted.
         attached: tags of what belongs to it: signatures, attestations, lists of referrers.
         image: id of the image, as it says itself; empty where it is not ours.
-        created: RFC 3339 UTC; empty where it does not say.
+        created: RFC 3339 UTC, in a mirror the time it was first seen; empty where it does not say.
         age_s: seconds since then; None when unknown.
         rejected: it was rolled back, and nobody asked for it since.
         protections: every reason to keep it; none: nothing protects it.
@@ -70,8 +73,10 @@ class Shelf:
         repository: where.
         images: ids of the images that are published there.
         digests: newest first; those whose age is not known last.
+        upstreams: names of those that it is the mirror of.
     """
 
     repository: str
     images: tuple[str, ...]
     digests: tuple[Stored, ...]
+    upstreams: tuple[str, ...] = ()

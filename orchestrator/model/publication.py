@@ -51,6 +51,7 @@ class Publication:
         base_name: the final stage's parent, as a reference; empty for FROM scratch.
         base_digest: its index digest; empty for FROM scratch.
         source: URL of the repository it was built from; empty where unknown.
+        planned: day of the plan as ``YYYYMMDD``; empty: the day of the build.
     """
 
     digest: str = ""
@@ -69,11 +70,12 @@ class Publication:
     base_name: str = ""
     base_digest: str = ""
     source: str = ""
+    planned: str = ""
 
     @property
     def date(self) -> str:
-        """Day of the build as ``YYYYMMDD``, which is what ``{date}`` in a template stands for."""
-        return self.created[:10].replace("-", "")
+        """What ``{date}`` in a template stands for, ``YYYYMMDD``: the plan's day."""
+        return self.planned or self.created[:10].replace("-", "")
 
     def annotations(self) -> dict[str, str]:
         """Return the annotations that the index carries."""
@@ -97,6 +99,7 @@ class Publication:
             f"{NAMESPACE}.epoch": self.epoch,
             f"{NAMESPACE}.source-date-epoch": str(self.source_epoch_s),
             f"{NAMESPACE}.run": self.run,
+            f"{NAMESPACE}.planned": self.planned,
         }
         required = {f"{NAMESPACE}.epoch"}
         return {name: value for name, value in found.items() if value or name in required}
@@ -139,4 +142,5 @@ def _read(index: Manifest) -> Publication:
         base_name=said.get(f"{_OCI}.base.name", ""),
         base_digest=said.get(f"{_OCI}.base.digest", ""),
         source=said.get(f"{_OCI}.source", ""),
+        planned=said.get(f"{NAMESPACE}.planned", ""),
     )

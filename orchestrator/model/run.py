@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from orchestrator.model.plan import MirrorCopy
+
 
 class Outcome(StrEnum):
     """How a step ended."""
@@ -106,6 +108,21 @@ class StepResult:
     duration_s: float = 0.0
     blocked_by: str = ""
     failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorResult:
+    """How copying an upstream's digest into its mirror ended.
+
+    Attributes:
+        copy: which.
+        failure: why the mirror does not have it; None: it has.
+        duration_s: seconds.
+    """
+
+    copy: MirrorCopy
+    failure: Failure | None = None
+    duration_s: float = 0.0
 
 
 class MoveState(StrEnum):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestrator.model.behind import Behind
+from orchestrator.model.packages import PackageState
 from orchestrator.model.plan import Decision
 from orchestrator.model.publication import Publication
 
@@ -23,6 +25,8 @@ class ImageStatus:
         immutable: tag that names current for ever; empty when unknown.
         candidate: digest its key led to, when that is not current; empty else.
         decision: what a run would do now, and why: how far behind it is.
+        behind: upstreams whose newest content is not in it yet, the longest first.
+        packages: what is known of the packages in current; None for an image without.
     """
 
     image: str
@@ -35,6 +39,8 @@ class ImageStatus:
     immutable: str
     candidate: str
     decision: Decision
+    behind: tuple[Behind, ...] = ()
+    packages: PackageState | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +69,7 @@ class Explanation:
 
     Attributes:
         status: how it stands.
-        parts: every part of the key; none for an image that is retired.
+        parts: every part of the key; none for an image that is retired or cannot be had.
         key: the key it would get; empty while a parent's digest is not known.
         parents: (subject, digest it was built on, digest now); empty strings where unknown.
     """

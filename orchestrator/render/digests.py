@@ -18,6 +18,7 @@ GUARDS: Mapping[Guard, Callable[[list[str]], str]] = {
     Guard.DESCENDANT: lambda images: f"below {listed(images)}",
     Guard.ROLLBACK: lambda runs: f"rollback of {listed(runs)}",
     Guard.PLAN: lambda plans: f"plan {listed(plans)}",
+    Guard.NEWEST: lambda upstreams: f"newest of {listed(upstreams)}",
 }
 
 
@@ -50,7 +51,8 @@ def digests_text(shelves: tuple[Shelf, ...], style: Style, *, verbose: bool = Fa
 
 
 def _heading(shelf: Shelf) -> str:
-    return f"{listed(shelf.images)}: {shelf.repository}"
+    whose = f"mirror of {listed(shelf.upstreams)}" if shelf.upstreams else listed(shelf.images)
+    return f"{whose}: {shelf.repository}"
 
 
 def _row(stored: Stored, style: Style, *, verbose: bool) -> Row:
@@ -93,6 +95,7 @@ def digests_json(shelves: tuple[Shelf, ...]) -> Object:
             {
                 "repository": shelf.repository,
                 "images": list(shelf.images),
+                "upstreams": list(shelf.upstreams),
                 "digests": [_stored(stored) for stored in shelf.digests],
             }
             for shelf in shelves

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TypeVar
 
 from orchestrator.errors import InvalidInput, OrchestrateError, Problem, StalePlan
+from orchestrator.model.behind import Behind
 from orchestrator.model.event import RunFinished
-from orchestrator.model.plan import Decision
-from orchestrator.model.run import Failure, JournalledMove, Run, StepResult
+from orchestrator.model.packages import PackageState
+from orchestrator.model.plan import Decision, MirrorCopy
+from orchestrator.model.run import Failure, JournalledMove, MirrorResult, Run, StepResult
 from orchestrator.model.status import Explanation, ImageStatus
 from orchestrator.render.text_status import state_of
 
@@ -56,6 +59,8 @@ def _status(status: ImageStatus) -> Object:
         "run": said.run if said else "",
         "candidate": status.candidate,
         "decision": _decision(status.decision),
+        "behind": [behind_object(lack) for lack in status.behind],
+        "packages": packages_object(status.packages) if status.packages else None,
     }
 
 
@@ -64,12 +69,40 @@ def _decision(decision: Decision) -> Object:
         "image": decision.image,
         "verdict": str(decision.verdict),
         "reasons": [
-            {"cause": str(r.cause), "subject": r.subject, "was": r.was, "now": r.now}
+            {
+                "cause": str(r.cause),
+                "subject": r.subject,
+                "was": r.was,
+                "now": r.now,
+                "until": r.until,
+                "because": r.because,
+            }
             for r in decision.reasons
         ],
         "current": decision.current,
         "key": decision.key,
         "digest": decision.digest,
+    }
+
+
+def packages_object(state: PackageState) -> Object:
+    """Return what is known of the packages in an image; ``asked_at`` is empty if nothing is."""
+    return {
+        "asked_at": state.asked_at,
+        "updates": [asdict(update) for update in state.updates],
+        "waits": {owner: [asdict(u) for u in updates] for owner, updates in state.waits.items()},
+        "unknown": dict(state.unknown),
+        "lags": [asdict(lag) for lag in state.lags],
+    }
+
+
+def behind_object(lack: Behind) -> Object:
+    """Return an upstream that an image is behind; ``for_s`` is null where nobody knows since."""
+    return {
+        "upstream": lack.upstream,
+        "digest": lack.digest,
+        "since": lack.since,
+        "for_s": lack.for_s,
     }
 
 
@@ -147,6 +180,26 @@ def _failure(failure: Failure) -> Object:
     }
 
 
+def copy_object(copy: MirrorCopy) -> Object:
+    """Return what is copied into a mirror."""
+    return {
+        "upstream": copy.upstream,
+        "source": copy.source,
+        "repository": copy.repository,
+        "digest": copy.digest,
+        "tag": copy.tag,
+    }
+
+
+def mirror_object(result: MirrorResult) -> Object:
+    """Return how one copy ended."""
+    return {
+        **copy_object(result.copy),
+        "duration_s": result.duration_s,
+        "failure": _failure(result.failure) if result.failure else None,
+    }
+
+
 def move_object(move: JournalledMove) -> Object:
     """Return one move of a floating tag."""
     return {
@@ -175,8 +228,12 @@ def show_json(
 
 
 def finished_json(event: RunFinished) -> Object:
-    """Return what a run came to: as :func:`show_json`, with its duration in seconds."""
-    return {**show_json(event.run, event.results, event.moves), "duration_s": event.duration_s}
+    """Return what a run came to: as :func:`show_json`, with copies, and its duration in seconds."""
+    return {
+        **show_json(event.run, event.results, event.moves),
+        "mirrors": [mirror_object(each) for each in event.mirrors],
+        "duration_s": event.duration_s,
+    }
 
 
 def problems_json(problems: tuple[Problem, ...]) -> Object:

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from orchestrator.model.event import (
     Event,
+    MirrorFinished,
+    MirrorProgress,
+    MirrorRetried,
+    MirrorStarted,
     Notice,
     RunFinished,
     RunStarted,
@@ -19,7 +23,9 @@ from orchestrator.model.event import (
 from orchestrator.render.json import (
     FORMAT,
     Object,
+    copy_object,
     finished_json,
+    mirror_object,
     move_object,
     result_object,
     run_object,
@@ -28,6 +34,10 @@ from orchestrator.render.json import (
 #: Kind of event → its type, which never changes.
 TYPES: dict[type, str] = {
     RunStarted: "run.started",
+    MirrorStarted: "mirror.started",
+    MirrorProgress: "mirror.progress",
+    MirrorRetried: "mirror.retried",
+    MirrorFinished: "mirror.finished",
     StepStarted: "step.started",
     StepProgress: "step.progress",
     StepRetried: "step.retried",
@@ -71,8 +81,20 @@ def event_data(event: Event) -> Object:
             {"image": step.image, "verdict": str(step.verdict), "needs": list(step.needs)}
             for step in plan.steps
         ]
-        about: Object = {"id": plan.id, "summary": plan.summary(), "steps": steps}
+        about: Object = {
+            "id": plan.id,
+            "summary": plan.summary(),
+            "mirrors": [copy_object(copy) for copy in plan.mirrors],
+            "steps": steps,
+        }
         return {"run": run_object(event.run), "plan": about}
+    if isinstance(event, MirrorStarted):
+        return {"copy": copy_object(event.copy)}
+    if isinstance(event, MirrorProgress):
+        done, total = event.done_bytes, event.total_bytes
+        return {"copy": copy_object(event.copy), "done_bytes": done, "total_bytes": total}
+    if isinstance(event, MirrorRetried | MirrorFinished):
+        return {"result": mirror_object(event.result)}
     if isinstance(event, StepStarted):
         return {"image": event.image, "at": event.at}
     if isinstance(event, StepProgress):

@@ -12,7 +12,7 @@ from orchestrator.model.run import MoveState, Outcome, StepResult
 from orchestrator.render.style import SEQUENCE
 from orchestrator.render.words import OUTCOMES
 
-_SKIPPED = (Outcome.BLOCKED, Outcome.CANCELLED)
+_SKIPPED = (Outcome.BLOCKED, Outcome.CANCELLED, Outcome.SKIPPED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

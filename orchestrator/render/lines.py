@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from orchestrator.model.event import (
     Event,
+    MirrorFinished,
+    MirrorRetried,
+    MirrorStarted,
     Notice,
     RunStarted,
     StepFinished,
@@ -11,7 +14,15 @@ from orchestrator.model.event import (
     StepStarted,
     TagsMoved,
 )
-from orchestrator.model.run import JournalledMove, MoveState, Outcome, StepResult
+from orchestrator.model.plan import MirrorCopy
+from orchestrator.model.run import (
+    FailureCause,
+    JournalledMove,
+    MirrorResult,
+    MoveState,
+    Outcome,
+    StepResult,
+)
 from orchestrator.render.cells import cell_width
 from orchestrator.render.style import Style
 from orchestrator.render.table import Paint
@@ -27,6 +38,13 @@ def event_line(event: Event, style: Style) -> str | None:
     """
     if isinstance(event, RunStarted):
         return _line([("run ", style.plain), *_started(event, style)], style)
+    if isinstance(event, MirrorStarted):
+        return _line([(mirror_name(event.copy), style.bold), (": copying", style.dim)], style)
+    if isinstance(event, MirrorRetried):
+        said = f": trying again: {_why(event.result)}"
+        return _line([(mirror_name(event.result.copy), style.bold), (said, style.warn)], style)
+    if isinstance(event, MirrorFinished):
+        return _line(_copied(event.result, style), style)
     if isinstance(event, StepStarted):
         return _line([(event.image, style.bold), (": started", style.dim)], style)
     if isinstance(event, StepRetried):
@@ -84,8 +102,30 @@ def _outcome(result: StepResult) -> tuple[str, str]:
         return "blocked", f" by {result.blocked_by}"
     if outcome is Outcome.CANCELLED:
         return "cancelled", ""
+    if outcome is Outcome.SKIPPED:
+        return "left", " for the next run: the time is up"
     after = f" after {took}" if result.duration_s else ""
     return "FAILED", f"{after}: {_what(result)}"
+
+
+def mirror_name(copy: MirrorCopy) -> str:
+    """Return ``mirror debian:bookworm 4f1c09a1b2c3``: one upstream may have several copies."""
+    return f"mirror {copy.upstream} {short(copy.digest)}"
+
+
+def _copied(result: MirrorResult, style: Style) -> list[Piece]:
+    name = (mirror_name(result.copy), style.bold)
+    if result.failure is None:
+        where = f" to {result.copy.repository}:{result.copy.tag}"
+        took = f" in {duration_words(result.duration_s)}"
+        return [name, (": ", style.plain), ("copied", style.good), (where + took, style.plain)]
+    if result.failure.cause is FailureCause.CANCELLED:
+        return [name, (": ", style.plain), ("cancelled", style.warn)]
+    return [name, (": ", style.plain), ("FAILED", style.bad), (f": {_why(result)}", style.plain)]
+
+
+def _why(result: MirrorResult) -> str:
+    return result.failure.what if result.failure else "no reason known"
 
 
 def _what(result: StepResult) -> str:

@@ -18,6 +18,10 @@ from rich.text import Text
 
 from orchestrator.model.event import (
     Event,
+    MirrorFinished,
+    MirrorProgress,
+    MirrorRetried,
+    MirrorStarted,
     RunStarted,
     StepFinished,
     StepProgress,
@@ -26,8 +30,9 @@ from orchestrator.model.event import (
 )
 from orchestrator.model.run import Outcome
 from orchestrator.render.cells import cell_width, cut, pad
-from orchestrator.render.lines import event_line
+from orchestrator.render.lines import event_line, mirror_name
 from orchestrator.render.style import Style
+from orchestrator.render.words import size_words
 
 _FRAMES, _PLAIN_FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "|/-\\"
 _FRAMES_PER_S = 8
@@ -101,7 +106,8 @@ class Live:
         with self._lock:
             self._note(event)
         # That a build has started is seen in its own line.
-        line = None if isinstance(event, StepStarted) else event_line(event, self._style)
+        begun = isinstance(event, StepStarted | MirrorStarted)
+        line = None if begun else event_line(event, self._style)
         if line is not None:
             self._console.print(Text.from_ansi(line), soft_wrap=True)
 
@@ -121,6 +127,23 @@ class Live:
             self._running.pop(event.result.image, None)
             self._finished += 1
             self._failed += event.result.outcome is Outcome.FAILED
+        else:
+            self._note_copy(event)
+
+    def _note_copy(self, event: Event) -> None:
+        if isinstance(event, MirrorStarted):
+            self._running[mirror_name(event.copy)] = _Running(since_s=self._monotonic())
+        elif isinstance(event, MirrorProgress):
+            running = self._running.get(mirror_name(event.copy))
+            if running:
+                done, total = size_words(event.done_bytes), size_words(event.total_bytes)
+                running.doing = f"{done} of {total}"
+        elif isinstance(event, MirrorRetried):
+            running = self._running.get(mirror_name(event.result.copy))
+            if running:
+                running.doing = "waiting before another try"
+        elif isinstance(event, MirrorFinished):
+            self._running.pop(mirror_name(event.result.copy), None)
 
     def _frame(self) -> Text:
         width = self._console.width - 1  # A full line would wrap in some terminals.

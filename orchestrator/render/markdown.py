@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from orchestrator.model.plan import Cause, Decision, Plan, Step, Verdict
 from orchestrator.render.markdown_graph import plan_graph
+from orchestrator.render.reason_words import reasons_words
 from orchestrator.render.style import terminal_text
 from orchestrator.render.text_plan import sign_of
 from orchestrator.render.words import (
@@ -20,15 +21,17 @@ from orchestrator.render.words import (
     is_held,
     left_out_words,
     listed_up_to,
+    mirror_words,
     plan_words,
-    reasons_words,
     revision_words,
+    told_words,
 )
 
 #: Characters that GitHub takes in a comment.
 MOST_CHARACTERS = 65_536
 #: Characters of each section, together less than that.
 _MOST_ROWS, _MOST_REASONS, _MOST_TAGS, _MOST_KEPT = 14_000, 18_000, 8_000, 3_000
+_MOST_COPIES = 4_000
 #: Rows up to which the table has what only follows from something else.
 _MOST_FOLLOWING = 25
 #: Rows of a table that is not folded away.
@@ -65,12 +68,14 @@ def plan_markdown(
     shown = [d for d in plan.decisions if d.verdict is not Verdict.KEEP or is_held(d)]
     blocks = [
         marker(plan.hierarchy),
-        f"### {_name(plan.hierarchy)}: {plan_words(plan) if plan.steps else _nothing(plan)}",
+        f"### {_name(plan.hierarchy)}: {_nothing(plan) if plan.is_empty else plan_words(plan)}",
     ]
     if plan.selection:
         blocks.append(f"Only {escaped(' '.join(plan.selection))}.")
     if holds_tags(plan):
         blocks.append("The tree was dirty, so no floating tag moves.")
+    if plan.told:
+        blocks.append(f"It tells {escaped(told_words(plan.told))}.")
     if shown:
         blocks += [_table(shown), plan_graph(plan, parents, tiers or {})]
     at = f" at <code>{_name(revision_words(plan.revision))}</code>" if plan.revision else ""
@@ -94,6 +99,10 @@ def _details(
     moving = {parent for step in plan.steps for parent in parents.get(step.image, ())}
     if any(d.image in moving or len(reasons_words(d.reasons)) > 1 for d in shown):
         yield _folded("Every reason, and what it sets in motion", _reasons(plan, shown, parents))
+    if plan.mirrors:
+        copies = (f"- {escaped(mirror_words(copy))}" for copy in plan.mirrors)
+        copied = _limited(copies, len(plan.mirrors), _MOST_COPIES, "\n", "- {}")
+        yield _folded(f"{counted(len(plan.mirrors), 'upstream')} to copy first", copied)
     if plan.steps:
         yield _folded("Tags", _tags(plan.steps))
     kept = [d.image for d in plan.decisions if d.verdict is Verdict.KEEP and sign_of(d) == "="]

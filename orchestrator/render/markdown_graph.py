@@ -26,6 +26,7 @@ _LOOKS = {
     "!": "held",
     "=": "kept",
     "-": "outside",
+    "x": "held",
 }
 _QUIET = "=-"
 #: Words behind a number, where they are others.

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from orchestrator.model.behind import Behind
 from orchestrator.model.plan import Cause, Decision, Plan, Step, Verdict
 from orchestrator.render.cells import cell_width, pad, wrap
 from orchestrator.render.fold import groups_of
+from orchestrator.render.reason_words import reasons_words
 from orchestrator.render.style import Style
 from orchestrator.render.table import Paint
+from orchestrator.render.text_packages import packages_lines
 from orchestrator.render.tree import Branch, Forest, branches, forest_of
 from orchestrator.render.words import (
+    behind_words,
     counted,
     holds_tags,
     is_held,
@@ -19,16 +23,21 @@ from orchestrator.render.words import (
     left_out_words,
     listed,
     listed_up_to,
+    mirror_words,
     plan_words,
-    reasons_words,
     revision_words,
     short,
+    told_words,
 )
 
 #: Steps above which tags are left out, unless everything is asked for.
 _MOST_TAGGED = 24
+#: Copies into mirrors that are listed, unless everything is asked for.
+_MOST_MIRRORS = 12
 #: Names on a line of images that are up to date.
 _MOST_FOLDED = 12
+#: Upstreams that are named as what images are behind, and images behind each.
+_MOST_BEHIND, _MOST_NAMED = 5, 6
 #: Widest column of names, where the terminal is wide.
 _WIDEST_NAMES = 48
 
@@ -44,6 +53,7 @@ _LEGEND = {
     "!": "held back",
     "=": "up to date",
     "-": "left out",
+    "x": "cannot be had",
 }
 
 
@@ -70,9 +80,10 @@ def plan_text(
         next_steps: end with the commands that carry the plan out.
     """
     held = sum(map(is_held, plan.decisions))
+    failed = plan.summary()[Verdict.FAIL]
     lines: list[str] = []
     folds = False
-    if plan.decisions and (verbose or every or held or plan.steps):
+    if plan.decisions and (verbose or every or held or failed or not plan.is_empty):
         forest = forest_of(plan, parents)
         groups = None if verbose or every else groups_of(forest)
         folds = groups is not None
@@ -80,7 +91,10 @@ def plan_text(
         tree = branches(forest, parents, style, groups, unfold=verbose or every)
         lines += _tree(plan, tree, forest, style, verbose=verbose)
         lines.append("")
-    if plan.steps:
+    lines += _mirrors(plan, style, every=verbose or every)
+    lines += _behind(plan, style)
+    lines += packages_lines(plan.packages, plan.created, style)
+    if not plan.is_empty:
         lines += _summary(plan, held, style)
         lines += _ending(plan, style, next_steps=next_steps, folds=folds)
     else:
@@ -96,11 +110,12 @@ def sign_of(decision: Decision) -> str:
         if is_left_out(decision):
             return "-"
         return "!" if is_held(decision) else "="
-    return "?" if decision.verdict is Verdict.AWAIT else ">"
+    return {Verdict.AWAIT: "?", Verdict.FAIL: "x"}.get(decision.verdict, ">")
 
 
 def _paint(sign: str, style: Style) -> Paint:
     paints = {"+": style.good, "~": style.warn, "?": style.note, ">": style.note, "!": style.bad}
+    paints["x"] = style.bad
     return paints.get(sign, style.dim)
 
 
@@ -194,7 +209,7 @@ def _group(
 def _reasons(decision: Decision, *, verbose: bool) -> list[str]:
     told = [r for r in decision.reasons if r.cause is not Cause.PARENT_PENDING]
     # That a parent comes first is seen in the tree: it is told where it is the only reason.
-    return reasons_words(decision.reasons if verbose or not told else told)
+    return reasons_words(decision.reasons if verbose or not told else told, every=verbose)
 
 
 def _tags(step: Step) -> str:
@@ -261,9 +276,43 @@ def _legend(signs: set[str], style: Style) -> Iterator[str]:
     yield line
 
 
+def _mirrors(plan: Plan, style: Style, *, every: bool) -> list[str]:
+    """Return a line for each copy that comes before everything else."""
+    shown = plan.mirrors if every else plan.mirrors[:_MOST_MIRRORS]
+    lines = [line for copy in shown for line in style.wrap(mirror_words(copy), then="    ")]
+    if len(plan.mirrors) > len(shown):
+        lines.append(f"and {len(plan.mirrors) - len(shown)} more")
+    return [*map(style.note, lines), ""] if lines else []
+
+
+def _behind(plan: Plan, style: Style) -> list[str]:
+    """Return a sentence for every upstream that images have been behind for a known time."""
+    images: dict[str, list[str]] = {}
+    longest: dict[str, Behind] = {}
+    for image, lacks in plan.behind.items():
+        for lack in lacks:
+            if lack.for_s is not None:
+                images.setdefault(lack.upstream, []).append(image)
+                before = longest.get(lack.upstream, lack)
+                longest[lack.upstream] = max(before, lack, key=lambda b: b.for_s or 0.0)
+    late = sorted(longest.values(), key=lambda b: (-(b.for_s or 0.0), b.upstream))
+    lines: list[str] = []
+    for lack in late[:_MOST_BEHIND]:
+        who = listed_up_to(images[lack.upstream], _MOST_NAMED)
+        words = f"{behind_words((lack,))}: {who}.".replace("behind", "Behind", 1)
+        lines += map(style.dim, style.wrap(words, then="  "))
+    if len(late) > _MOST_BEHIND:
+        text = f"And behind {len(late) - _MOST_BEHIND} more: `orchestrate status` has them all."
+        lines += map(style.dim, style.wrap(text))
+    return lines
+
+
 def _summary(plan: Plan, held: int, style: Style) -> list[str]:
     back = f" ({held} held back)" if held else ""
-    return [style.bold(line) for line in style.wrap(f"Plan: {plan_words(plan)}{back}.")]
+    lines = [style.bold(line) for line in style.wrap(f"Plan: {plan_words(plan)}{back}.")]
+    if plan.told:
+        lines += [style.dim(line) for line in style.wrap(f"It tells {told_words(plan.told)}.")]
+    return lines
 
 
 def _ending(plan: Plan, style: Style, *, next_steps: bool, folds: bool) -> list[str]:
@@ -290,9 +339,11 @@ def _ending(plan: Plan, style: Style, *, next_steps: bool, folds: bool) -> list[
 
 
 def _nothing(plan: Plan, held: int, style: Style) -> list[str]:
+    failed = plan.summary()[Verdict.FAIL]
     apart = [f"{held} held back"] if held else []
+    apart += [f"{failed} cannot be had"] if failed else []
     apart += left_out_words(plan)
-    good = len(plan.decisions) - held - sum(map(is_left_out, plan.decisions))
+    good = len(plan.decisions) - held - failed - sum(map(is_left_out, plan.decisions))
     verb = "is" if good == 1 else "are"
     told = [f"{counted(good, 'image')} {verb} up to date"] if good or not apart else []
     text = f"Nothing to do: {', '.join(told + apart)}."

@@ -7,7 +7,9 @@ from collections import Counter
 from orchestrator.model.event import RunFinished
 from orchestrator.model.run import (
     Failure,
+    FailureCause,
     JournalledMove,
+    MirrorResult,
     MoveState,
     Outcome,
     Run,
@@ -47,12 +49,26 @@ def finished_text(event: RunFinished, style: Style) -> str:
     blocks = [
         _moved(event.moves, style),
         _longest(event.results, style),
+        *_uncopied(event.mirrors, style),
         *_failures(event.results, style),
         *_unmoved(event.moves, style),
         _held_up(event.results, style),
         _sum(event, style),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def troubles_text(event: RunFinished, style: Style) -> str:
+    """Return what did not go well in a run, in full; empty where everything did."""
+    trouble = tuple(r for r in event.results if r.outcome is not Outcome.SKIPPED)
+    blocks = [
+        *_uncopied(event.mirrors, style),
+        *_failures(trouble, style),
+        *_unmoved(tuple(m for m in event.moves if not m.state.is_success), style),
+        _held_up(trouble, style),
+    ]
+    text = "\n\n".join("\n".join(block) for block in blocks if block)
+    return f"{text}\n" if text else ""
 
 
 def _moved(moves: tuple[JournalledMove, ...], style: Style) -> list[str]:
@@ -91,6 +107,18 @@ def _failures(results: tuple[StepResult, ...], style: Style) -> list[list[str]]:
         _failed(result, failure, style, log=nth < _MOST_LOGS)
         for nth, (result, failure) in enumerate(failed)
     ]
+
+
+def _uncopied(mirrors: tuple[MirrorResult, ...], style: Style) -> list[list[str]]:
+    blocks = []
+    for each in mirrors:
+        failure = each.failure
+        if failure and failure.cause is not FailureCause.CANCELLED:
+            copy = each.copy
+            what = f"{copy.upstream} was not copied to {copy.repository}: {failure.what}"
+            hint = labelled("hint:  ", failure.hint, style.note, style) if failure.hint else []
+            blocks.append([*labelled("error: ", what, style.bad, style), *hint])
+    return blocks
 
 
 def _failed(result: StepResult, failure: Failure, style: Style, *, log: bool) -> list[str]:
@@ -146,6 +174,10 @@ def _held_up(results: tuple[StepResult, ...], style: Style) -> list[str]:
     cancelled = [result.image for result in results if result.outcome is Outcome.CANCELLED]
     if cancelled:
         lines += style.wrap(f"Cancelled: {listed_up_to(cancelled, _MOST_NAMES)}", then="    ")
+    left = [result.image for result in results if result.outcome is Outcome.SKIPPED]
+    if left:
+        text = f"Left for the next run: {listed_up_to(left, _MOST_NAMES)}"
+        lines += style.wrap(text, then="    ")
     return list(map(style.warn, lines))
 
 
@@ -153,7 +185,9 @@ def _sum(event: RunFinished, style: Style) -> list[str]:
     run = event.run
     counts = Counter(result.outcome for result in event.results)
     # A number stays with its word.
-    said = [f"{counts[o]}\u00a0{word}" for o, word in OUTCOMES.items() if counts[o]]
+    copied = sum(mirror.failure is None for mirror in event.mirrors)
+    said = [f"{copied}\u00a0mirrored"] if copied else []
+    said += [f"{counts[o]}\u00a0{word}" for o, word in OUTCOMES.items() if counts[o]]
     moved = sum(move.state is MoveState.MOVED for move in event.moves)
     tags = [f"{counted(moved, 'tag')} moved"] if moved else []
     what = "Rollback" if run.command == "rollback" else "Run"
@@ -162,7 +196,7 @@ def _sum(event: RunFinished, style: Style) -> list[str]:
     ended = f"{RUN_STATES[run.state]} {went} {duration_words(event.duration_s)}"
     lines = style.wrap(f"{what} {run.id} {ended}: {text}.", then="    ")
     lines = list(map(_state_paint(run.state, style), lines))
-    if run.state is not RunState.SUCCEEDED and run.command in ("build", "apply"):
+    if run.state is not RunState.SUCCEEDED and run.command in ("build", "apply", "patch"):
         text = f"`orchestrate {run.command}` goes on from here: what is published stays."
         lines += map(style.note, style.wrap(text))
     return lines
@@ -267,7 +301,7 @@ def outcome_paint(outcome: Outcome, style: Style) -> Paint:
     """Return the colour of an outcome."""
     if outcome is Outcome.FAILED:
         return style.bad
-    if outcome in (Outcome.BLOCKED, Outcome.CANCELLED):
+    if outcome in (Outcome.BLOCKED, Outcome.CANCELLED, Outcome.SKIPPED):
         return style.warn
     return style.good if outcome in (Outcome.BUILT, Outcome.RETAGGED) else style.plain
 

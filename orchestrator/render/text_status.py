@@ -7,16 +7,19 @@ from dataclasses import replace
 
 from orchestrator.model.plan import Cause, Verdict
 from orchestrator.model.status import Explanation, ImageStatus
+from orchestrator.model.time import rfc3339, seconds_of
 from orchestrator.render.cells import cell_width
 from orchestrator.render.fold import MOST_LINES, common
+from orchestrator.render.reason_words import reasons_words
 from orchestrator.render.style import Style
 from orchestrator.render.table import Cell, Paint, Row, table
+from orchestrator.render.text_packages import packages_lines
 from orchestrator.render.words import (
     age_words,
+    behind_words,
     counted,
     is_held,
     listed,
-    reasons_words,
     revision_words,
     short,
 )
@@ -35,6 +38,8 @@ def state_of(status: ImageStatus) -> str:
         return "held back"
     if decision.verdict is Verdict.KEEP:
         return "up to date"
+    if decision.verdict is Verdict.FAIL:
+        return "cannot be had"
     if decision.verdict is Verdict.RETAG:
         return "candidate" if status.candidate else "tags differ"
     return "behind" if status.current else "never published"
@@ -68,10 +73,22 @@ def status_text(statuses: tuple[ImageStatus, ...], style: Style, *, every: bool 
         if len(groups) == shown:
             text = "Those that are up to date are listed by `orchestrate status --all`."
         lines += map(style.dim, style.wrap(text))
+    lines += _packages(statuses, style)
     if set(counts) - {"up to date"}:
         text = "`orchestrate why IMAGE` explains, `orchestrate plan` shows what a run would do."
         lines += map(style.note, style.wrap(text))
     return "\n".join(lines) + "\n"
+
+
+def _packages(statuses: tuple[ImageStatus, ...], style: Style) -> list[str]:
+    known = {status.image: status.packages for status in statuses if status.packages}
+    # Age and time of what is published say when somebody looked.
+    looked_s = (
+        seconds_of(status.publication.created) + (status.age_s or 0.0)
+        for status in statuses
+        if status.publication
+    )
+    return packages_lines(known, rfc3339(next(looked_s, 0.0)), style)
 
 
 Group = tuple[ImageStatus, ...]
@@ -117,7 +134,7 @@ def _rows(groups: list[Group], style: Style) -> list[Row]:
     room = style.columns - sum(map(max, widest, map(len, _HEAD))) - 2 * len(widest)
     rows = []
     for status, cells in zip(statuses, facts, strict=True):
-        state, details = state_of(status), _details(status)
+        state, details = state_of(status), _with_age(status, _details(status))
         waits = status.decision.verdict is Verdict.AWAIT and bool(status.current)
         told = ": ".join(details if waits and details else (state, *details))
         inline = len(details) <= 1 and cell_width(style.clean(told)) <= room
@@ -139,7 +156,8 @@ def _texts(rows: list[tuple[Cell, ...]]) -> list[list[str]]:
 def _one(group: Group) -> ImageStatus:
     """Return the first image, with the reasons that hold for all."""
     decision = common([status.decision for status in group])
-    return replace(group[0], decision=decision)
+    alike = all(status.behind == group[0].behind for status in group)
+    return replace(group[0], decision=decision, behind=group[0].behind if alike else ())
 
 
 def _facts_cells(group: Group, style: Style) -> tuple[Cell, ...]:
@@ -177,6 +195,16 @@ def _details(status: ImageStatus) -> list[str]:
     return reasons_words(reasons)
 
 
+def _with_age(status: ImageStatus, details: list[str]) -> list[str]:
+    """Return the details with how long an image has been behind which upstream."""
+    behind = behind_words(status.behind)
+    if not behind:
+        return details
+    if status.decision.verdict is Verdict.AWAIT and len(details) == 1:
+        return [f"{behind}, {details[0]}"]
+    return [behind, *details]
+
+
 def why_text(explanation: Explanation, style: Style) -> str:
     """Return why an image would be built or why not: a sentence, the reasons, the key's parts."""
     status = explanation.status
@@ -200,6 +228,8 @@ def _verdict(status: ImageStatus, style: Style) -> tuple[str, Paint]:
         return f"{image} is retired: nothing builds it any more.", style.dim
     if decision.verdict is Verdict.KEEP:
         return f"{image} is up to date: a run leaves it as it is.", style.good
+    if decision.verdict is Verdict.FAIL:
+        return f"{image} cannot be built: something it is made of cannot be had.", style.bad
     if decision.verdict is Verdict.RETAG:
         return f"{image} needs no build; a run puts its tags right.", style.warn
     if decision.verdict is Verdict.AWAIT:
@@ -217,6 +247,9 @@ def _facts(explanation: Explanation, style: Style) -> list[str]:
         commit = f", from {revision_words(said.revision)}" if said and said.revision else ""
         current = f"{tag}({short(status.current)}){age}{commit}"
     facts = {"image": status.repository, "current": current}
+    behind = behind_words(status.behind)
+    if behind:
+        facts["behind"] = behind.removeprefix("behind ")
     if status.candidate:
         facts["candidate"] = short(status.candidate)
     awaited = listed(_awaited(explanation))

@@ -5,17 +5,20 @@ What comes from files and registries is made safe for a terminal here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
+from orchestrator.model.behind import Behind
 from orchestrator.model.fingerprint import short_key
 from orchestrator.model.graph import NodeState
 from orchestrator.model.names import short_digest
-from orchestrator.model.plan import ADVISORY, Cause, Decision, Plan, Reason, Verdict
+from orchestrator.model.plan import ADVISORY, Cause, Decision, MirrorCopy, Plan, Told, Verdict
 from orchestrator.model.run import MoveState, Outcome, RunState
 from orchestrator.render.style import terminal_text
 
 #: A log's or a value's longest part that is worth reading in a sentence, in characters.
 _LONGEST_VALUE = 80
+#: Teams that are named in one sentence.
+_MOST_TEAMS = 12
 _LEFT_OUT = frozenset((Cause.NOT_SELECTED, Cause.RETIRED))
 
 
@@ -29,210 +32,8 @@ def short(value: str) -> str:
     return safe if len(safe) <= _LONGEST_VALUE else safe[: _LONGEST_VALUE - 1] + "…"
 
 
-def _change(reason: Reason) -> str:
-    """Return ``9ab2… → 77d0…``; what is not known is a question mark, nothing is nothing."""
-    if not (reason.was or reason.now):
-        return ""
-    return f"{short(reason.was) or '?'} → {short(reason.now) or '?'}"
-
-
-def _moved(kind: str) -> Callable[[Reason], str]:
-    return lambda reason: f"{_the(kind, reason)} moved {_change(reason)}".rstrip()
-
-
-_ARTICLES = {"parent": "a", "tag": "a", "upstream": "an"}
-
-
-def _the(kind: str, reason: Reason) -> str:
-    """Return ``parent python``; without a subject, where several differ, ``a parent``."""
-    return (
-        f"{kind} {terminal_text(reason.subject)}" if reason.subject else f"{_ARTICLES[kind]} {kind}"
-    )
-
-
-def _changed(part: str) -> Callable[[Reason], str]:
-    def say(reason: Reason) -> str:
-        subject = f" {terminal_text(reason.subject)}" if reason.subject else ""
-        change = _change(reason)
-        return f"{part}{subject} changed" + (f" ({change})" if change else "")
-
-    return say
-
-
-def _dockerfile(reason: Reason) -> str:
-    # The path usually ends in "Dockerfile": to say the word twice tells nothing.
-    return _changed("" if reason.subject else "Dockerfile")(reason).lstrip()
-
-
-def _version(reason: Reason) -> str:
-    return f"version {_change(reason) or 'changed'}"
-
-
-def _epoch(reason: Reason) -> str:
-    # Epochs are ids of plans or hashes of package lists: neither tells people anything.
-    return "asked to be built afresh" if reason.now else "refresh epoch is gone"
-
-
-def _foreign(reason: Reason) -> str:
-    return f"what its tag names, {short(reason.was)}, is not a build of this image"
-
-
-def _incomplete(reason: Reason) -> str:
-    return f"what is published, {short(reason.was)}, lacks {terminal_text(reason.subject)}"
-
-
-def _key_tag_missing(reason: Reason) -> str:
-    return f"the registry has no build of key {short(reason.now)}: its key tag is gone"
-
-
-def _parent_added(reason: Reason) -> str:
-    at = f" at {short(reason.now)}" if reason.now else ""
-    return f"{_the('parent', reason)} is new{at}"
-
-
-def _parent_removed(reason: Reason) -> str:
-    was = f" (was {short(reason.was)})" if reason.was else ""
-    return f"{_the('parent', reason)} is no longer used{was}"
-
-
-def _tag_missing(reason: Reason) -> str:
-    on = f" on {short(reason.now)}" if reason.now else ""
-    return f"{_the('tag', reason)} is missing{on}"
-
-
-def _tag_elsewhere(reason: Reason) -> str:
-    if not reason.subject:
-        return "tags are elsewhere"
-    return f"tag {terminal_text(reason.subject)}: {_change(reason)}"
-
-
-def _pending(reason: Reason) -> str:
-    return f"waits for {terminal_text(reason.subject) or 'what it stands on'}"
-
-
-def _rejected(reason: Reason) -> str:
-    if reason.subject:
-        return f"waits for {terminal_text(reason.subject)}, whose build was rolled back"
-    return f"its build {short(reason.was)} was rolled back; --force asks for another"
-
-
-def _dirty(reason: Reason) -> str:
-    if reason.subject:
-        parent = terminal_text(reason.subject)
-        return (
-            f"waits for {parent}, which is not promoted from a dirty tree: commit, or --allow-dirty"
-        )
-    return f"{short(reason.now)} is not promoted from a dirty tree: commit, or --allow-dirty"
-
-
-def _copy_behind(reason: Reason) -> str:
-    if reason.subject and not reason.was:
-        return f"its copy {terminal_text(reason.subject)} lacks {short(reason.now)}".rstrip()
-    return f"its copy {terminal_text(reason.subject)} is behind: {_change(reason)}".rstrip(": ")
-
-
-def _copy_unknown(reason: Reason) -> str:
-    return f"its copy {terminal_text(reason.subject)} could not be looked at"
-
-
-def _renamed(reason: Reason) -> str:
-    was = terminal_text(reason.was or reason.subject)
-    return f"renamed, was {was}" if was else "renamed"
-
-
-def _taken_back(reason: Reason) -> str:
-    return f"lost; its copy {terminal_text(reason.subject)} still has it"
-
-
-def _retired(reason: Reason) -> str:
-    return f"retired; use {terminal_text(reason.now)}" if reason.now else "retired"
-
-
-def _parent_ended(reason: Reason) -> str:
-    if not reason.was:
-        return f"not built: {_the('parent', reason)} is retired, and nothing of it is published"
-    return f"not built: {_the('parent', reason)} ended on {short(reason.was)}"
-
-
-def _parent_unusable(reason: Reason) -> str:
-    lacks = f"lacks {terminal_text(reason.now)}" if reason.now else "is not a build of ours"
-    return f"not built: {_the('parent', reason)}, published as {short(reason.was)}, {lacks}"
-
-
-#: Cause → its words. Every constant of :class:`Cause` is here: a test says so.
-WORDS: Mapping[Cause, Callable[[Reason], str]] = {
-    Cause.NEVER_PUBLISHED: lambda reason: "never published",
-    Cause.FOREIGN: _foreign,
-    Cause.INCOMPLETE: _incomplete,
-    Cause.KEY_TAG_MISSING: _key_tag_missing,
-    Cause.FORCED: lambda reason: "forced",
-    Cause.VERSION: _version,
-    Cause.LABELS: _changed("labels"),
-    Cause.DOCKERFILE: _dockerfile,
-    Cause.CONTEXT: _changed("context"),
-    Cause.TARGET: _changed("target stage"),
-    Cause.ARGS: _changed("build arguments"),
-    Cause.OPTIONS: _changed("build options"),
-    Cause.SECRETS: _changed("names of secrets"),
-    Cause.PLATFORMS: _changed("platforms"),
-    Cause.EPOCH: _epoch,
-    Cause.PARENT_MOVED: _moved("parent"),
-    Cause.PARENT_ADDED: _parent_added,
-    Cause.PARENT_REMOVED: _parent_removed,
-    Cause.UPSTREAM_MOVED: _moved("upstream"),
-    Cause.PARENT_PENDING: _pending,
-    Cause.TAG_MISSING: _tag_missing,
-    Cause.TAG_ELSEWHERE: _tag_elsewhere,
-    Cause.REJECTED: _rejected,
-    Cause.DIRTY: _dirty,
-    Cause.COPY_BEHIND: _copy_behind,
-    Cause.COPY_UNKNOWN: _copy_unknown,
-    Cause.RENAMED: _renamed,
-    Cause.TAKEN_BACK: _taken_back,
-    Cause.RETIRED: _retired,
-    Cause.PARENT_ENDED: _parent_ended,
-    Cause.PARENT_UNUSABLE: _parent_unusable,
-    Cause.NOT_SELECTED: lambda reason: "not selected",
-}
-
-
-def reason_words(reason: Reason) -> str:
-    """Return one line in plain words for a reason, with what was and what is now."""
-    return WORDS[reason.cause](reason)
-
-
-def reasons_words(reasons: Iterable[Reason]) -> list[str]:
-    """Return one line for every reason; those that differ in their subject only share one.
-
-    So ``waits for python and nginx``, and ``tags 1.4 and stable: 9ab2… → 77d0…``.
-    """
-    subjects: dict[tuple[Cause, str, str], list[str]] = {}
-    for reason in reasons:
-        pending = reason.cause is Cause.PARENT_PENDING
-        like = (reason.cause, "" if pending else reason.was, "" if pending else reason.now)
-        subjects.setdefault(like, []).append(reason.subject)
-    lines: list[str] = []
-    for (cause, was, now), names in subjects.items():
-        together = cause in _TOGETHER and len(names) > 1
-        for subject in [listed(names)] if together else names:
-            words = reason_words(Reason(cause=cause, subject=subject, was=was, now=now))
-            lines.append(_TOGETHER[cause](words) if together else words)
-    return lines
-
-
-#: Causes whose subjects are told in one line, and what several of them do to the words.
-_TOGETHER: Mapping[Cause, Callable[[str], str]] = {
-    Cause.PARENT_PENDING: lambda words: words,
-    Cause.TAG_ELSEWHERE: lambda words: words.replace("tag ", "tags ", 1),
-    Cause.TAG_MISSING: lambda words: words.replace("tag ", "tags ", 1).replace(
-        " is missing", " are missing"
-    ),
-    Cause.INCOMPLETE: lambda words: words,
-}
-
-
 def is_held(decision: Decision) -> bool:
-    """Say whether an image is kept though something differs: rolled back, or a dirty tree."""
+    """Say whether an image is kept though something differs: rolled back, a dirty tree, a hold."""
     held = any(reason.cause not in ADVISORY for reason in decision.reasons)
     return held and decision.verdict is Verdict.KEEP
 
@@ -255,6 +56,7 @@ VERDICTS: Mapping[Verdict, str] = {
     Verdict.AWAIT: "waiting",
     Verdict.RETAG: "to retag",
     Verdict.KEEP: "kept",
+    Verdict.FAIL: "cannot be had",
 }
 
 
@@ -267,6 +69,7 @@ SIGNS: Mapping[str, str] = {
     "!": "held back",
     "=": "kept",
     "-": "left out",
+    "x": "cannot be had",
 }
 
 
@@ -274,8 +77,21 @@ def plan_words(plan: Plan) -> str:
     """Return ``3 to build, 2 waiting, 4 kept``: what occurs, in this order."""
     counts = plan.summary()
     counts[Verdict.KEEP] -= sum(map(is_left_out, plan.decisions))
-    said = [f"{counts[verdict]} {word}" for verdict, word in VERDICTS.items() if counts[verdict]]
+    said = [f"{len(plan.mirrors)} to mirror"] if plan.mirrors else []
+    said += [f"{counts[verdict]} {word}" for verdict, word in VERDICTS.items() if counts[verdict]]
     return ", ".join(said + left_out_words(plan))
+
+
+def mirror_words(copy: MirrorCopy) -> str:
+    """Return ``mirror debian:bookworm sha256:4f1c09a1b2c3 → REPOSITORY:TAG``."""
+    what = f"mirror {copy.upstream} sha256:{short_digest(copy.digest)}"
+    return terminal_text(f"{what} → {copy.repository}:{copy.tag}")
+
+
+def told_words(told: Iterable[Told]) -> str:
+    """Return ``payments (2 images) and web (1 image)``; empty when nobody would be told."""
+    teams = [f"{terminal_text(each.team)} ({counted(len(each.images), 'image')})" for each in told]
+    return listed_up_to(teams, _MOST_TEAMS)
 
 
 def left_out_words(plan: Plan) -> list[str]:
@@ -296,6 +112,7 @@ OUTCOMES: Mapping[Outcome, str] = {
     Outcome.FAILED: "failed",
     Outcome.BLOCKED: "blocked",
     Outcome.CANCELLED: "cancelled",
+    Outcome.SKIPPED: "left for the next run",
 }
 
 #: State of a move → what became of the tag.
@@ -363,6 +180,27 @@ def age_words(seconds: float) -> str:
         if age_s < until_s:
             return f"{int(age_s // unit_s)} {unit}"
     return f"{int(age_s // (365 * 86400))} y"
+
+
+def span_words(seconds: float) -> str:
+    """Return for how long something has been so: ``3 days``, below two days ``47 hours``."""
+    hours = int(max(seconds, 0) // 3600)
+    if hours < 1:
+        return "less than an hour"
+    return counted(hours, "hour") if hours < 48 else counted(hours // 24, "day")
+
+
+def behind_words(lacks: Iterable[Behind]) -> str:
+    """Return ``behind debian:12 for 3 days``, or of several ``debian:12 for 3 days and …``.
+
+    Only what is known to be behind for some time is told; empty where there is none.
+    """
+    told = [
+        f"{terminal_text(lack.upstream)} for {span_words(lack.for_s)}"
+        for lack in lacks
+        if lack.for_s is not None
+    ]
+    return f"behind {listed(told)}" if told else ""
 
 
 def duration_words(seconds: float) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from orchestrator.cli import main
 from orchestrator.cli.workplace import Outside, Places
+from orchestrator.doors.memory.lock import MemoryLock
 from orchestrator.doors.memory.logs import MemoryLogs
 from orchestrator.doors.protocols import Files
 from orchestrator.doors.protocols_history import History, Logs
@@ -47,12 +48,14 @@ class Stage:
         directory: where the files are.
         captured: returns and forgets what was written to standard output and standard error.
         opened: places that doors were opened on, oldest first.
+        lock: keeps two nights apart.
     """
 
     directory: Path
     captured: Callable[[], tuple[str, str]]
     world: World = field(default_factory=World)
     opened: list[Places] = field(default_factory=list)
+    lock: MemoryLock = field(default_factory=MemoryLock)
 
     def write(self) -> None:
         """Put the world's files onto the disk."""
@@ -78,7 +81,7 @@ class Stage:
             self.opened.append(places)
             yield self.world.history
 
-        return Outside(doors=doors, history=history, logs=self._logs)
+        return Outside(doors=doors, history=history, logs=self._logs, lock=lambda places: self.lock)
 
     def _logs(self, places: Places) -> Logs:
         """The logs that the twin of the builder wrote, of every run so far."""

@@ -22,7 +22,7 @@ def test_a_plan_as_json_is_one_object_with_a_format(stage: Stage) -> None:
     """`-o json` gives the frozen form of a plan."""
     ran = stage.run("plan", "-o", "json")
     assert {key: ran.data[key] for key in ("format", "kind", "hierarchy")} == {
-        "format": 1,
+        "format": 2,
         "kind": "plan",
         "hierarchy": "gold",
     }

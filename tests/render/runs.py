@@ -7,18 +7,27 @@ from dataclasses import replace
 from typing import Any
 
 from orchestrator.errors import Problem
-from orchestrator.model.event import RunFinished
+from orchestrator.model.event import (
+    Event,
+    MirrorFinished,
+    MirrorProgress,
+    MirrorRetried,
+    MirrorStarted,
+    RunFinished,
+)
+from orchestrator.model.plan import MirrorCopy
 from orchestrator.model.run import (
     Failure,
     FailureCause,
     JournalledMove,
+    MirrorResult,
     MoveState,
     Outcome,
     Run,
     RunState,
     StepResult,
 )
-from tests.render.sample import COMMIT, SAMPLE, digest_of
+from tests.render.sample import COMMIT, DEBIAN, SAMPLE, digest_of
 
 RUN = Run(
     id="20261122T054700Z-3fa9",
@@ -200,4 +209,30 @@ PROBLEMS = (
         severity="warning",
         source_line="subscriptions:",
     ),
+)
+
+COPY = MirrorCopy(
+    upstream=DEBIAN,
+    source=f"docker.io/library/debian@{digest_of('newest')}",
+    repository="localhost:5000/gold/mirror/docker.io/library/debian",
+    digest=digest_of("newest"),
+    tag="seen-20261122T054631Z-3a1f2b4c5d6e-bookworm-slim",
+)
+AWAY = Failure(
+    cause=FailureCause.REGISTRY,
+    what="registry docker.io answered 429 Too Many Requests",
+    hint="log in: the limit is higher for those who do",
+    exit_code=5,
+)
+MADE = MirrorResult(copy=COPY, duration_s=4.2)
+NOT_MADE = MirrorResult(copy=replace(COPY, upstream="alpine:3"), failure=AWAY, duration_s=61.0)
+STOPPED = replace(NOT_MADE, failure=replace(AWAY, cause=FailureCause.CANCELLED))
+
+MIRRORING: tuple[Event, ...] = (
+    MirrorStarted(copy=COPY),
+    MirrorProgress(copy=COPY, done_bytes=12_000_000, total_bytes=31_234_567),
+    MirrorRetried(result=NOT_MADE),
+    MirrorFinished(result=MADE),
+    MirrorFinished(result=NOT_MADE),
+    MirrorFinished(result=STOPPED),
 )

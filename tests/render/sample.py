@@ -122,6 +122,7 @@ class World:
             upstreams=self.upstreams(),
             parents={parent: self.published.get(parent) for parent in image.image_parents()},
             epoch="",
+            held={},
         )
         assert want.key is not None
         seen = {s.name: (s.digest, s.manifests) for s in self.upstreams().values()}

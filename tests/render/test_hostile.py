@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from orchestrator.errors import BuildFailed, InvalidInput, OrchestrateError, Problem, StalePlan
+from orchestrator.model.behind import Behind
 from orchestrator.model.event import (
     Notice,
     RunFinished,
@@ -20,6 +21,7 @@ from orchestrator.model.event import (
     StepStarted,
     TagsMoved,
 )
+from orchestrator.model.measure import Saved, UpstreamChange
 from orchestrator.model.plan import Cause, Decision, Plan, Reason, Step, TagMove, Verdict
 from orchestrator.model.run import (
     Failure,
@@ -33,6 +35,7 @@ from orchestrator.model.run import (
 )
 from orchestrator.model.status import Explanation, ImageStatus, PartComparison
 from orchestrator.render.lines import event_line
+from orchestrator.render.measure import saved_text, slo_text
 from orchestrator.render.style import Style
 from orchestrator.render.text import (
     error_text,
@@ -87,6 +90,18 @@ steps = st.builds(
 )
 
 
+lacks = st.lists(
+    st.builds(
+        Behind,
+        upstream=texts,
+        digest=texts,
+        since=texts,
+        for_s=st.one_of(st.none(), st.floats(-10, 1e12)),
+    ),
+    max_size=2,
+).map(tuple)
+
+
 @st.composite
 def plans(draw: st.DrawFn) -> tuple[Plan, dict[str, tuple[str, ...]]]:
     decided = draw(st.lists(decisions, max_size=7, unique_by=lambda d: d.image))
@@ -100,6 +115,7 @@ def plans(draw: st.DrawFn) -> tuple[Plan, dict[str, tuple[str, ...]]]:
         revision=draw(texts),
         decisions=tuple(decided),
         steps=tuple(todo),
+        behind={image: draw(lacks) for image in images},
     )
     some = st.lists(st.sampled_from(images or [""]), max_size=3).map(tuple)
     return plan, {image: draw(some) for image in images}
@@ -117,6 +133,7 @@ statuses = st.builds(
     immutable=texts,
     candidate=texts,
     decision=decisions,
+    behind=lacks,
 )
 explanations = st.builds(
     Explanation,
@@ -221,6 +238,45 @@ def test_plans(drawn: tuple[Plan, dict[str, tuple[str, ...]]], style: Style, ver
 def test_statuses(shown: tuple[ImageStatus, ...], style: Style) -> None:
     """Names, versions and tags of any shape."""
     check(status_text(shown, style), style)
+
+
+counts = st.integers(0, 10**6)
+seconds = st.floats(0, 1e9)
+
+
+@given(
+    st.lists(
+        st.builds(
+            Saved,
+            hierarchy=texts,
+            image=texts,
+            cut_off=counts,
+            reused=counts,
+            usual_s=st.one_of(st.none(), seconds),
+        ),
+        max_size=4,
+    ).map(tuple),
+    st.lists(
+        st.builds(
+            UpstreamChange,
+            hierarchy=texts,
+            source=texts,
+            digest=texts,
+            first_seen_at=texts,
+            absorbed_at=texts,
+            took_s=seconds,
+        ),
+        max_size=4,
+    ).map(tuple),
+    styles,
+)
+@settings(deadline=None, phases=PHASES)
+def test_what_the_diary_adds_up_to(
+    saved: tuple[Saved, ...], changes: tuple[UpstreamChange, ...], style: Style
+) -> None:
+    """Names and sources of any shape; a ledger may have been written by somebody else."""
+    check(saved_text(saved, style), style)
+    check(slo_text(changes, style), style)
 
 
 @given(explanations, styles)

@@ -44,7 +44,8 @@ def test_runs(golden: Golden) -> None:
     golden("history.json", history_json((RUN,)))
     golden("finished.json", finished_json(event))
     shown = show_json(event.run, event.results, event.moves)
-    assert {**shown, "duration_s": event.duration_s} == finished_json(event)
+    more = {"mirrors": [], "duration_s": event.duration_s}
+    assert {**shown, **more} == finished_json(event)
 
 
 def test_events(golden: Golden) -> None:
@@ -56,6 +57,10 @@ def test_events(golden: Golden) -> None:
     golden("events.json", "\n".join(lines) + "\n")
     assert {json.loads(line)["type"] for line in lines} == {
         "run.started",
+        "mirror.started",
+        "mirror.progress",
+        "mirror.retried",
+        "mirror.finished",
         "step.started",
         "step.progress",
         "step.retried",

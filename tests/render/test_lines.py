@@ -19,7 +19,7 @@ from orchestrator.model.event import (
 from orchestrator.render.lines import event_line
 from orchestrator.render.style import Style
 from tests.render.conftest import Golden
-from tests.render.runs import FINISHED, RUN
+from tests.render.runs import FINISHED, MIRRORING, RUN
 from tests.render.sample import WORLDS
 
 
@@ -27,6 +27,7 @@ def events() -> list[Event]:
     failed = FINISHED["failed"]()
     return [
         RunStarted(run=RUN, plan=WORLDS["two-changed"]().plan()),
+        *MIRRORING,
         StepStarted(image="base", at="2026-11-22T05:47:00Z"),
         StepProgress(image="base", doing="[linux/arm64 2/3] RUN apt-get update", done=2, total=9),
         StepRetried(result=failed.results[2]),

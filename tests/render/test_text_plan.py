@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from orchestrator.model.behind import Behind
 from orchestrator.model.plan import Cause, Decision, Reason, Verdict
 from orchestrator.render.cells import cell_width
 from orchestrator.render.style import Style
 from orchestrator.render.text import plan_text
 from tests.render.conftest import Golden
-from tests.render.sample import WORLDS
+from tests.render.sample import DEBIAN, SAMPLE, WORLDS
 
 
 def text(name: str, style: Style, *, verbose: bool = False) -> str:
@@ -151,6 +152,32 @@ def test_a_tag_of_ours_is_not_shown() -> None:
     shown = plan_text(world.plan(), world.parents(), Style(color=False, width=80))
     assert "tag 12-20261122-" in shown
     assert "moves" not in shown
+
+
+def lack(upstream: str, for_s: float | None) -> Behind:
+    """Return what an image lacks of an upstream."""
+    return Behind(upstream=upstream, digest="sha256:1", since="", for_s=for_s)
+
+
+@pytest.mark.parametrize("name", ["upstream-moved", "no-op"])
+def test_for_how_long_images_are_behind(name: str, golden: Golden) -> None:
+    """A line for each upstream, whether or not there is something to do; not what nobody knows."""
+    world = WORLDS[name]()
+    late: dict[str, tuple[Behind, ...]] = {i: (lack(DEBIAN, 75.5 * 3600),) for i in SAMPLE}
+    late["hello"] = (lack(DEBIAN, 99 * 3600), lack("java:21", 3 * 3600), lack("alpine", None))
+    plan = replace(world.plan(), behind=late)
+    shown = plan_text(plan, world.parents(), Style(color=False, width=80))
+    golden(f"plan-behind-{name}-80.txt", shown)
+
+
+def test_many_upstreams_that_images_are_behind_are_counted() -> None:
+    """The five longest are told."""
+    world = WORLDS["no-op"]()
+    late = {"base": tuple(lack(f"u{n}", n * 86_400.0) for n in range(3, 12))}
+    shown = plan_text(replace(world.plan(), behind=late), world.parents(), Style(False, 80))
+    lines = shown.splitlines()
+    assert lines[0] == "Behind u11 for 11 days: base."
+    assert lines[5] == "And behind 4 more: `orchestrate status` has them all."
 
 
 def test_a_long_name_without_reasons_fits() -> None:

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from orchestrator.model.behind import Behind
 from orchestrator.render.style import Style
 from orchestrator.render.text import status_text, why_text
 from tests.render.conftest import Golden
-from tests.render.sample import WORLDS
+from tests.render.sample import DEBIAN, SAMPLE, WORLDS, digest_of
 
 PLAIN = Style(color=False, width=80)
 
@@ -33,6 +34,44 @@ def test_status_in_color(golden: Golden) -> None:
     """What is up to date is green, what is behind is not."""
     statuses = WORLDS["two-changed"]().statuses()
     golden("status-two-changed-color.txt", status_text(statuses, Style(color=True, width=80)))
+
+
+def behind_debian() -> dict[str, tuple[Behind, ...]]:
+    """Return for how long the sample's images have lacked what debian has now; not all is known."""
+    lack = Behind(
+        upstream=DEBIAN,
+        digest=digest_of("debian second"),
+        since="2026-11-19T02:46:31Z",
+        for_s=3 * 86_400 + 3 * 3600,
+    )
+    hours = Behind(
+        upstream="registry.example/java:21",
+        digest=digest_of("java"),
+        since="2026-11-22T01:00:00Z",
+        for_s=4.8 * 3600,
+    )
+    unknown = replace(lack, upstream="alpine", since="", for_s=None)
+    return {**dict.fromkeys(SAMPLE, (lack,)), "gunicorn": (lack, hours), "hello": (unknown,)}
+
+
+@pytest.mark.parametrize("width", [60, 80, 160])
+def test_status_says_for_how_long_images_are_behind(width: int, golden: Golden) -> None:
+    """In days, below two days in hours; nothing where nobody knows since when."""
+    statuses = tuple(
+        replace(status, behind=behind_debian()[status.image])
+        for status in WORLDS["upstream-moved"]().statuses()
+    )
+    style = Style(color=False, width=width)
+    golden(f"status-behind-{width}.txt", status_text(statuses, style))
+
+
+def test_why_says_for_how_long_an_image_is_behind() -> None:
+    """Beside what is current."""
+    explanation = WORLDS["upstream-moved"]().explanation("gunicorn")
+    status = replace(explanation.status, behind=behind_debian()["gunicorn"])
+    shown = why_text(replace(explanation, status=status), Style(color=False, width=0))
+    lines = shown.splitlines()
+    assert f"behind     {DEBIAN} for 3 days and registry.example/java:21 for 4 hours" in lines
 
 
 def test_status_of_nothing() -> None:

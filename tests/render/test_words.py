@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.model.plan import Cause, Reason, Verdict
+from orchestrator.model.plan import WAITING, Cause, Reason, Verdict
 from orchestrator.model.run import MoveState, Outcome, RunState
+from orchestrator.render.reason_words import WORDS, reason_words, reasons_words
 from orchestrator.render.words import (
     MOVES,
     OUTCOMES,
     RUN_STATES,
     VERDICTS,
-    WORDS,
     age_words,
     counted,
     duration_words,
     listed,
     listed_up_to,
-    reason_words,
-    reasons_words,
     revision_words,
     short,
     size_words,
+    span_words,
 )
 from tests.render.conftest import Golden
 
@@ -35,6 +34,15 @@ def test_every_constant_has_words() -> None:
     assert set(OUTCOMES) == set(Outcome)
     assert set(MOVES) == set(MoveState)
     assert set(RUN_STATES) == set(RunState)
+
+
+#: Causes whose reasons say until when, or what somebody wrote or answered.
+TOLD_WITH_MORE = (
+    Cause.PAUSED,
+    Cause.UPSTREAM_UNUSABLE,
+    Cause.SOURCE_UNUSABLE,
+    Cause.PARENT_UNUSABLE,
+)
 
 
 def test_every_cause_in_words(golden: Golden) -> None:
@@ -57,6 +65,16 @@ def test_every_cause_in_words(golden: Golden) -> None:
             ),
             "  " + reason_words(Reason(cause=cause, was=WAS, now=NOW)),
         ]
+        if cause in WAITING or cause in TOLD_WITH_MORE:
+            whole = Reason(
+                cause=cause,
+                subject=subject,
+                was=WAS,
+                now=NOW,
+                until="2026-12-01T08:00:00Z",
+                because="the audit",
+            )
+            lines.append("  " + reason_words(whole))
     golden("words.txt", "\n".join(lines) + "\n")
 
 
@@ -153,3 +171,31 @@ def test_lists() -> None:
     assert listed_up_to("abc", 3) == "a, b and c"
     assert listed_up_to("abcd", 3) == "a, b, c and 1 more"
     assert (counted(1, "image"), counted(2, "image")) == ("1 image", "2 images")
+
+
+def test_package_updates_share_one_line() -> None:
+    """Security fixes come first, and a long list is cut; all of it is there when asked for."""
+    updates = [Reason(cause=Cause.PACKAGES, subject=f"lib{n}", was="1", now="2") for n in range(6)]
+    fix = Reason(cause=Cause.PACKAGES, subject="ssl", was="3", now="4", because="security")
+    (line,) = reasons_words([*updates, fix])
+    assert line == (
+        "updates: ssl 3 → 4 (security), lib0 1 → 2, lib1 1 → 2, lib2 1 → 2, lib3 1 → 2 and 2 more"
+    )
+    (line,) = reasons_words([*updates, fix], every=True)
+    assert line.endswith("lib4 1 → 2 and lib5 1 → 2")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-5, "less than an hour"),
+        (3599, "less than an hour"),
+        (3600, "1 hour"),
+        (48 * 3600 - 1, "47 hours"),
+        (48 * 3600, "2 days"),
+        (400 * 86_400.5, "400 days"),
+    ],
+)
+def test_spans(seconds: float, words: str) -> None:
+    """Whole hours below two days, whole days from then on."""
+    assert span_words(seconds) == words

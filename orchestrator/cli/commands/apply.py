@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.command import command
+from orchestrator.cli.command import Duration, command
 from orchestrator.cli.planning import nothing_to_do, preview
 from orchestrator.cli.reports import Reporter, Reports, report_options, reporting
 from orchestrator.cli.running import follow, intent, intent_options, slots_option
 from orchestrator.cli.saved_plan import saved_plan
 from orchestrator.cli.session import Session
-from orchestrator.cli.workplace import workplace
+from orchestrator.cli.workplace import Workplace, workplace
 
 if TYPE_CHECKING:
+    from orchestrator.flow import Intent
     from orchestrator.model.plan import Plan
 
 
@@ -23,21 +26,30 @@ if TYPE_CHECKING:
     about="""Carry out the plan in FILE, which `orchestrate plan --out FILE` wrote; - is standard
     input.
 
-    Refuses, with exit code 4, when something the plan was made from is another one now. What
-    the plan itself has done already counts as done, so it can be applied again after a failure.
+    Refuses, with exit code 4, when something the plan was made from is another one now: a file,
+    the commit, an upstream, what is published, a tag. What the plan itself has done already
+    counts as done, so it can be applied again after a failure; also on another machine.
     """,
     examples=(
         ("orchestrate apply plan.json", "what was planned, and nothing else"),
+        ("orchestrate apply plan.json --max-age 4h", "unless it is older than that"),
         ("orchestrate apply plan.json --because 'approved in #42'", "and say why"),
     ),
 )
 @click.argument("plan_file", metavar="FILE")
+@click.option(
+    "--max-age",
+    metavar="DURATION",
+    type=Duration(),
+    help="Refuse a plan that is older, e.g. 24h; else it is as old as it says it may be.",
+)
 @slots_option
 @intent_options
 @report_options("apply")
 def apply(
     session: Session,
     plan_file: str,
+    max_age: float | None,
     slots: int | None,
     because: str,
     trigger: str | None,
@@ -46,21 +58,24 @@ def apply(
     """Read, verify, and run."""
     with reporting(session, reports) as reporter:
         saved = saved_plan(plan_file if plan_file == "-" else session.settings.path(plan_file))
-        return _carry_out(saved, reporter, because=because, trigger=trigger, slots=slots)
+        wanted = partial(intent, command="apply", because=because, trigger=trigger, slots=slots)
+        return _carry_out(saved, reporter, wanted, max_age)
 
 
 def _carry_out(
-    saved: Plan, reporter: Reporter, *, because: str, trigger: str | None, slots: int | None
+    saved: Plan,
+    reporter: Reporter,
+    wanted: Callable[[Session, Workplace], Intent],
+    max_age_s: float | None,
 ) -> int:
     from orchestrator import flow
 
     session = reporter.session
     with workplace(session) as place:
-        flow.verify(saved, place.hierarchy, place.doors)
+        seen = flow.verify(saved, place.hierarchy, place.doors, max_age_s)
         session.log("verified", plan=saved.id)
-        if not saved.steps:
-            return nothing_to_do(session, saved, place)
+        if saved.is_empty:
+            return nothing_to_do(session, saved, place, seen)
         preview(session, saved, place)
-        wanted = intent(session, place, "apply", because=because, trigger=trigger, slots=slots)
-        events = flow.run(saved, place.hierarchy, place.doors, wanted)
+        events = flow.run(saved, place.hierarchy, place.doors, wanted(session, place), seen)
         return follow(session, place, events, reporter)

@@ -61,6 +61,7 @@ def build(
     no_publish: bool,
     platform: str | None,
     force: tuple[str, ...],
+    no_soak: tuple[str, ...],
     allow_dirty: bool,
     slots: int | None,
     because: str,
@@ -75,10 +76,12 @@ def build(
         with workplace(session) as place:
             return build_locally(session, place, selection, platform=target, slots=slots)
     with reporting(session, reports) as reporter, workplace(session) as place:
-        made = make_plan(session, place, force, selection, allow_dirty=allow_dirty)
-        if not made.steps:
-            return nothing_to_do(reporter.session, made, place)
+        made, seen = make_plan(
+            session, place, force, selection, allow_dirty=allow_dirty, no_soak=no_soak
+        )
+        if made.is_empty:
+            return nothing_to_do(reporter.session, made, place, seen)
         preview(session, made, place)
         wanted = intent(session, place, "build", because=because, trigger=trigger, slots=slots)
-        events = flow.run(made, place.hierarchy, place.doors, wanted)
+        events = flow.run(made, place.hierarchy, place.doors, wanted, seen)
         return follow(reporter.session, place, events, reporter)

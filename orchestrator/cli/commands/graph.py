@@ -49,7 +49,7 @@ def graph(session: Session, selection: Selection, looks: bool, every: bool) -> i
     from orchestrator.render.json_graph import graph_json
     from orchestrator.render.text import graph_text
 
-    with workplace(session) as place:
+    with workplace(session, fetch=looks) as place:
         chosen = choose(session, place, selection)
         states = _states(place, chosen) if looks else None
         drawn = graph_of(place.hierarchy, chosen.images, states)

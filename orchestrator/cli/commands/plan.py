@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.command import command
-from orchestrator.cli.planning import make_plan, parents_of, wish_options
+from orchestrator.cli.command import Duration, command
+from orchestrator.cli.planning import complain, make_plan, parents_of, wish_options
 from orchestrator.cli.saved_plan import save_plan
-from orchestrator.cli.selecting import ABOUT_SELECTORS, quoted, selection_options
+from orchestrator.cli.selecting import ABOUT_SELECTORS, selection_options
 from orchestrator.cli.session import Session
 from orchestrator.cli.streams import write_out
 from orchestrator.cli.what_if import require_alone, what_if
@@ -40,6 +40,7 @@ SOMETHING_TO_DO = 10
         ("orchestrate plan python+ --exclude docs", "python and what stands on it, but not docs"),
         ("orchestrate plan --since origin/main", "what a pull request changes"),
         ("orchestrate plan --out plan.json", "keep it, for `orchestrate apply plan.json`"),
+        ("orchestrate plan --out plan.json --max-age 24h", "and for no longer than a day"),
         ("orchestrate plan -o markdown", "for a comment on a pull request"),
         ("orchestrate plan --detailed-exitcode -q", "exit 10 when there is something to do"),
         ("orchestrate plan --what-if base", "how far a change of base would reach, and how long"),
@@ -48,6 +49,12 @@ SOMETHING_TO_DO = 10
     ),
 )
 @click.option("--out", metavar="FILE", help="Save the plan as JSON, for `orchestrate apply`.")
+@click.option(
+    "--max-age",
+    metavar="DURATION",
+    type=Duration(),
+    help="With --out: the plan may be applied for so long, e.g. 24h.",
+)
 @click.option(
     "--detailed-exitcode", is_flag=True, help="Exit 10 when there is something to do, 0 when not."
 )
@@ -65,8 +72,10 @@ def plan(
     session: Session,
     selection: Selection,
     out: str | None,
+    max_age: float | None,
     detailed_exitcode: bool,
     force: tuple[str, ...],
+    no_soak: tuple[str, ...],
     allow_dirty: bool,
     asked: str | None,
     every: bool,
@@ -76,8 +85,10 @@ def plan(
         require_alone(
             {
                 "--out": out is not None,
+                "--max-age": max_age is not None,
                 "--detailed-exitcode": detailed_exitcode,
                 "--force": bool(force),
+                "--no-soak": bool(no_soak),
                 "--allow-dirty": allow_dirty,
                 "a selector, --exclude or --since": bool(selection.terms),
             }
@@ -86,15 +97,28 @@ def plan(
     if out is not None:
         require_replaceable("--out", session.settings.path(out), out)
     with workplace(session) as place:
-        made = make_plan(session, place, force, selection, allow_dirty=allow_dirty)
+        made, _ = make_plan(
+            session,
+            place,
+            force,
+            selection,
+            allow_dirty=allow_dirty,
+            max_age_s=max_age,
+            no_soak=no_soak,
+            remember=False,
+        )
     if out is not None:
         save_plan(made, session.settings.path(out))
+    from orchestrator.select import quoted
+
     wishes = [quoted(term) for term in made.selection]
     wishes += [f"--force {image}" for image in force] + ["--allow-dirty"] * allow_dirty
+    wishes += [f"--no-soak {quoted(name)}" for name in no_soak]
     code = _show(session, made, place.hierarchy, None if out else wishes, every=every)
     if out is not None:
         session.say(f"saved to {out}; `orchestrate apply {out}` carries it out")
-    return code or (SOMETHING_TO_DO if detailed_exitcode and made.steps else 0)
+    code = code or complain(session, made)
+    return code or (SOMETHING_TO_DO if detailed_exitcode and not made.is_empty else 0)
 
 
 def _show(
@@ -115,7 +139,7 @@ def _show(
             is said elsewhere.
         every: list every image.
     """
-    from orchestrator.plan import plan_json
+    from orchestrator.plan_file import plan_json
 
     if session.settings.output == "markdown":
         from orchestrator.render.markdown import plan_markdown
@@ -137,7 +161,7 @@ def _show(
             every=every,
             next_steps=usual,
         )
-        if wishes and made.steps:
+        if wishes and not made.is_empty:
             # What `orchestrate build` alone would do is less.
             again = " ".join(wishes)
             shown += f"  {style.dim('carry it out:')}  {style.note(f'orchestrate build {again}')}\n"

@@ -42,7 +42,7 @@ def rollback(
     """Find the run, and undo it."""
     from orchestrator import flow
 
-    with reporting(session, reports) as reporter, workplace(session) as place:
+    with reporting(session, reports) as reporter, workplace(session, fetch=False) as place:
         undone = past_run(place.doors.history, run)
         _require_moved(images, undone.id, place)
         wanted = intent(session, place, "rollback", because=because, trigger=trigger)

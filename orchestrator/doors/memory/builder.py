@@ -70,6 +70,10 @@ class MemoryBuilder:
         self.logs: dict[str, str] = {}
         #: What builds were told of in advance.
         self.prefetched: list[str] = []
+        #: Ids of images whose build stages give the same whatever they stand on.
+        self.steady: set[str] = set()
+        #: Ids of images that come out differently each time.
+        self.drifting: set[str] = set()
 
     @property
     def builds(self) -> tuple[BuildRecord, ...]:
@@ -97,7 +101,7 @@ class MemoryBuilder:
         log: list[str] = []
         succeeded = False
         try:
-            layout = self._layout(request, b"".join(context), log, progress, cancelled)
+            layout = self._layout(request, b"".join(context), number, log, progress, cancelled)
             layout.write(Path(output), number)
             succeeded = True
         except BuildFailed as error:
@@ -116,6 +120,7 @@ class MemoryBuilder:
         self,
         request: BuildRequest,
         archive: bytes,
+        number: int,
         log: list[str],
         progress: Callable[[StepProgress], None],
         cancelled: threading.Event,
@@ -138,6 +143,8 @@ class MemoryBuilder:
         for platform in image.platforms:
             parent, below = self._parent(request, platform)
             borrowed = self._borrowed(request, platform)
+            if image.id in self.drifting:
+                borrowed["the time of day"] = (str(number),)
             layout.add_image(
                 platform,
                 layer=make_layer(
@@ -195,7 +202,7 @@ class MemoryBuilder:
                 repository, manifest = self._pinned(request, parent.name, platform)
                 config = self._registry.blob(repository, manifest.config_digest())
                 found[parent.name] = diff_ids(config)
-        return found
+        return {} if request.image.id in self.steady else found
 
     def _pinned(
         self, request: BuildRequest, name: str, platform: str

@@ -1,0 +1,101 @@
+"""What the nightly run has that no other one has: a lock, questions about packages, few words."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+from orchestrator.cli.environment import who
+from orchestrator.cli.running import code_of
+from orchestrator.cli.session import Session
+from orchestrator.cli.streams import write_err
+from orchestrator.cli.workplace import Workplace
+from orchestrator.errors import Interrupted
+from orchestrator.model.time import rfc3339
+
+if TYPE_CHECKING:
+    from orchestrator.model.event import RunFinished
+    from orchestrator.model.packages import PackageAnswer
+    from orchestrator.model.plan import Plan
+    from orchestrator.model.run import Streak
+    from orchestrator.select import Chosen
+
+
+def until_s(place: Workplace, budget_minutes: int | None) -> float | None:
+    """Return the clock's monotonic time after which no build starts; None: there is none."""
+    if budget_minutes is None:
+        return None
+    return place.doors.clock.monotonic_s() + 60 * budget_minutes
+
+
+def holding(session: Session, place: Workplace) -> AbstractContextManager[None]:
+    """Keep other nights of the hierarchy out while the context lasts.
+
+    Raises:
+        Conflict: another one is at work, also one on other images; says who since when.
+        StateUnavailable: nobody can know.
+    """
+    since = rfc3339(place.doors.clock.now_s())
+    session.log("locking", hierarchy=place.hierarchy.name)
+    return place.lock.hold(place.hierarchy.name, f"pid {os.getpid()} of {who()}, since {since}")
+
+
+def ask_packages(session: Session, place: Workplace, chosen: Chosen) -> None:
+    """Ask the packages inside what is published for updates; the answers are kept for plans.
+
+    Raises:
+        Interrupted: a signal came meanwhile; nothing else was begun.
+        OrchestrateError: the registry or the state is not available.
+    """
+    from orchestrator import flow
+
+    def heard(answer: PackageAnswer) -> None:
+        session.log(
+            "asked",
+            digest=answer.digest,
+            platform=answer.platform,
+            updates=len(answer.updates),
+            problem=answer.problem,
+        )
+
+    # Containers that were started are stopped, not left behind.
+    place.interrupts.be_gentle(lambda line: None)
+    flow.ask_packages(
+        place.hierarchy, place.doors, chosen, cancelled=place.interrupts.cancelled, heard=heard
+    )
+    if place.interrupts.number is not None:
+        raise Interrupted(place.interrupts.number)
+
+
+def show_night(
+    session: Session,
+    place: Workplace,
+    finished: RunFinished,
+    made: Plan,
+    streaks: Mapping[str, Streak],
+) -> int:
+    """Show what a night came to, and return its exit code.
+
+    Args:
+        session: says how to show it; quiet: failures alone.
+        place: where it happened.
+        finished: how it ended.
+        made: why it did what it did.
+        streaks: image id → the nights that it had failed in, before this one.
+    """
+    from orchestrator.breaker import reported
+    from orchestrator.render.json import finished_json
+    from orchestrator.render.text import patched_text, troubles_text
+
+    news = reported(finished, streaks)
+    versions = {image.id: image.version for image in place.hierarchy.images.values()}
+    unwritten = 0
+    if session.json or not session.settings.quiet:
+        unwritten = session.answer(
+            lambda style: patched_text(news, made, versions, style),
+            lambda: finished_json(finished),
+        )
+    write_err(troubles_text(news, session.err_style))
+    return code_of(place, news) or unwritten
