@@ -80,6 +80,7 @@ def _plan(where: Path, files: Any, hierarchy: Any, tags: dict[str, str]) -> int:
         history=MemoryHistory(),
         spool=unused,
         clock=RealClock(),
+        packages=unused,
     )
     made = flow.plan(hierarchy, doors, flow.Wish())
     assert plan_text(made, parents_of(hierarchy), Style(color=False, width=80))
@@ -183,9 +184,9 @@ PHASES: dict[str, Callable[[Path, str], dict[str, float]]] = {
 }
 
 
-def phase(name: str, where: Path, case: str = "") -> dict[str, float]:
+def phase(name: str, where: Path, case: str = "", *, script: str = __file__) -> dict[str, float]:
     """Do one phase in a process of its own."""
-    command = [PYTHON, __file__, name, str(where), case]
+    command = [PYTHON, script, name, str(where), case]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'scripts'}"}
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout)

@@ -15,7 +15,10 @@ import click
 from orchestrator.cli.overview import COMMANDS, EXIT_CODES, HEADINGS, OPTIONS
 from orchestrator.load.fields import DEFAULTS, HIERARCHY, TAGS, TIER
 from orchestrator.load.fields import OPTIONS as BUILD_OPTIONS
+from orchestrator.load.fields_upstream import HOLD
 from orchestrator.load.kinds import (
+    AllOrEach,
+    Either,
     Field,
     Flag,
     Kind,
@@ -37,7 +40,7 @@ from man_pages import FILES, VARIABLES
 NOTE = "<!-- Written by scripts/docs_reference.py from the code: change it there. -->"
 
 #: Records that several others have, by one title each.
-_SHARED = {id(TAGS): "tags", id(BUILD_OPTIONS): "options"}
+_SHARED = {id(TAGS): "tags", id(BUILD_OPTIONS): "options", id(HOLD): "hold"}
 
 
 def pages() -> dict[str, str]:
@@ -128,6 +131,11 @@ def _records(path: tuple[str, ...], kind: Kind) -> Iterator[tuple[tuple[str, ...
         yield from _records((*path, "NAME"), kind.value)
     elif isinstance(kind, ListOf):
         yield from _records(path, kind.item)
+    elif isinstance(kind, AllOrEach):
+        yield from _records(path, kind.value)
+    elif isinstance(kind, Either):
+        for name, field in kind.record.fields.items():
+            yield from _records((*path, name), field.kind)
 
 
 def _title(path: tuple[str, ...], record: Record) -> str:
@@ -172,6 +180,11 @@ def _kind(kind: Kind) -> str:
         return f"{_kind(kind.item)}; or a list"
     if isinstance(kind, ListOf):
         return "a list" if isinstance(kind.item, Record | MapOf) else f"a list: {_kind(kind.item)}"
+    if isinstance(kind, Either):
+        (key,) = kind.record.fields
+        return f"{_kind(kind.text)}, `{{{key}: …}}`"
+    if isinstance(kind, AllOrEach):
+        return f"{_kind(kind.value)}; or a map to these"
     if isinstance(kind, MapOf):
         return "a map" if isinstance(kind.value, Record) else f"a map to {_kind(kind.value)}"
     return "a map"

@@ -24,7 +24,17 @@ secrets:
 """,
     "upstreams / NAME": """
 upstreams:
-  debian:bookworm-slim: {source: docker.io/library/debian:bookworm-slim}
+  debian:bookworm-slim: {source: docker.io/library/debian:bookworm-slim, soak: 24h, mirror: true}
+  nginx:1.27: {track: semver ^1.27, urgent: true, soak: 7d}
+""",
+    "hold": """
+images:
+  hello:
+    context: images/hello
+    version: "1.4"
+    on_parent_change:
+      nginx:1.27: {hold: {until: "2027-06-30", because: the vendor certifies 1.27 only}}
+      "*": final-only
 """,
     "defaults": """
 defaults:
@@ -72,8 +82,6 @@ subscriptions:
 
 #: Title of such a section → what this version does not do with it yet.
 NOT_YET = {
-    "upstreams / NAME": "A `soak` above 0, and `mirror: true`, are refused by this version.",
-    "images / NAME": "`packages` is for later: this version does not look for updates.",
     "builders": "This version takes one builder and refuses several.",
     "subscriptions": "This version checks and counts subscriptions, and sends no notices yet.",
 }
@@ -82,16 +90,19 @@ NOT_YET = {
 ANSWERS = {
     "plan": ("plan", "every step with its verdict, reasons, key and tags; also what `--out` saves"),
     "what-if": ("plan --what-if", "how far a change reaches, how long, who subscribed"),
-    "status": ("status", "per image: state, current digest, age, reasons; orphans"),
+    "status": ("status", "per image: state, digest, age, reasons, how long behind what; orphans"),
     "why": ("why", "every part of the build key, as it was and as it is"),
     "command": ("why --command", "the build's command line, as a list"),
     "graph": ("graph", "nodes and edges"),
     "doctor": ("doctor", "findings, each with code, level, hint, command and facts"),
     "run": ("build, apply, rollback, show", "the run, results per image, moves of tags"),
     "local-build": ("build --no-publish", "names and digests in this machine's engine"),
+    "reproduction": ("reproduce", "per platform: layers, files and values that differ"),
     "adoption": ("adopt", "per image whether it was adopted, or why not"),
     "digests": ("digests", "per repository every digest, its tags, and what protects it"),
     "history": ("history", "runs, newest first"),
+    "saved": ("history --saved", "per image builds and seconds that cut-off and key spared"),
+    "slo": ("history --slo", "percentiles per upstream, every change that arrived, and the others"),
     "config": (
         "config show",
         "every value with its type, and with `--origin` its source, file and line",
@@ -128,7 +139,7 @@ OWN_TAGS = {
 #: Placeholder of a template → what it becomes.
 FILLED_IN = {
     "version": "the image's `version`",
-    "date": "the day of the build, `YYYYMMDD`",
+    "date": "the day of the plan, `YYYYMMDD`, UTC",
     "key": "12 hex digits of the build key; an immutable template must have it",
     "commit": "12 hex digits of the commit",
     "run": "the id of the run",
