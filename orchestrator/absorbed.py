@@ -5,7 +5,7 @@ Source: docs/adr/0010-upstreams.md
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from orchestrator.model.event import RunFinished
@@ -49,7 +49,8 @@ def absorbed(
         finished: how the run ended; None: there was nothing to do.
 
     Returns:
-        For each upstream the newest content of which that is true, at most one.
+        For each source the newest content of which that is true, at most one; upstreams of one
+        source are one.
     """
     if plan.selection:
         return ()
@@ -57,11 +58,14 @@ def absorbed(
     by_source: dict[str, list[Sighting]] = {}
     for entry in sorted(ledger, key=lambda entry: entry.first_seen_s):
         by_source.setdefault(entry.source, []).append(entry)
-    found = []
+    names: dict[str, set[str]] = {}
     for name, upstream in hierarchy.upstreams.items():
-        entries = by_source.get(ledger_source(upstream), [])
+        names.setdefault(ledger_source(upstream), set()).add(name)
+    found = []
+    for source, upstreams in names.items():
+        entries = by_source.get(source, [])
         if any(not entry.absorbed_at for entry in entries):
-            number = _number_below(name, entries, ended)
+            number = _number_below(upstreams, entries, ended)
             if not all(entry.absorbed_at for entry in entries[: number + 1]):
                 found.append(entries[number])
     return tuple(found)
@@ -97,7 +101,9 @@ def _circumstances(
     )
 
 
-def _number_below(upstream: str, entries: list[Sighting], ended: _Circumstances) -> int:
+def _number_below(
+    upstreams: Collection[str], entries: list[Sighting], ended: _Circumstances
+) -> int:
     """Return the number of the oldest content that an image stands on; -1: nobody can say.
 
     Where all stand on what the registry shows now, it is the last one: what was seen after that
@@ -106,10 +112,10 @@ def _number_below(upstream: str, entries: list[Sighting], ended: _Circumstances)
     on_it: set[str] = set()
     oldest, on_newest = len(entries), True
     # What was seen after a content that somebody pinned was not taken back: nobody wants it.
-    pinned = ended.hierarchy.upstreams[upstream].pin is not None
+    pinned = any(ended.hierarchy.upstreams[name].pin is not None for name in upstreams)
     for image in ended.hierarchy.images.values():
         parents = [parent for parent in image.parents if counts(parent)]
-        direct = [p for p in parents if p.kind is ParentKind.UPSTREAM and p.subject == upstream]
+        direct = [p for p in parents if p.kind is ParentKind.UPSTREAM and p.subject in upstreams]
         through = frozenset(p.subject for p in parents if p.subject in on_it)
         if not (direct or through):
             continue

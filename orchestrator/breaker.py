@@ -112,8 +112,10 @@ def reported(finished: RunFinished, before: Mapping[str, Streak]) -> RunFinished
 
 def _is_no_news(streak: Streak, now_s: float) -> bool:
     """Say whether a failure goes on with those before, for who has been told of them."""
+    if not is_open(streak) or seconds_of(streak.last_at) > now_s:
+        return False
     # What was due so long ago had nothing to build since: now it is something else that fails.
-    return is_open(streak) and now_s < tried_again_s(streak) + _FORGOTTEN_DAYS * _DAY_S
+    return now_s < tried_again_s(streak) + _FORGOTTEN_DAYS * _DAY_S
 
 
 def _announced(result: StepResult, before: Streak | None, now: str) -> StepResult:

@@ -7,7 +7,7 @@ and only then the tags.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -16,16 +16,16 @@ from orchestrator.doors.protocols import Builder, Clock, Context, Files, Registr
 from orchestrator.doors.protocols_history import History
 from orchestrator.doors.protocols_packages import PackageManagers
 from orchestrator.errors import Conflict, OutOfTime
+from orchestrator.keys import judged_key, keys_of_unchanged
 from orchestrator.model.event import Notice, StepProgress
 from orchestrator.model.fingerprint import (
-    build_key,
     canonical_json,
     effective_digest,
     key_tag,
     sha256,
     short_key,
 )
-from orchestrator.model.hierarchy import Hierarchy, Image, ParentKind
+from orchestrator.model.hierarchy import Hierarchy, Image
 from orchestrator.model.image_config import content_digest
 from orchestrator.model.manifest import Manifest, compose_index
 from orchestrator.model.observation import Found
@@ -43,7 +43,7 @@ from orchestrator.prepare import (
     read_manifest,
     source_epoch_s,
 )
-from orchestrator.prove import prove_updates
+from orchestrator.prove import prove_updates, refuse_unchanged
 from orchestrator.publish import Publishing, publish, tag_unchanged
 from orchestrator.upload import Uploaded, take_over, upload_layout
 from orchestrator.want import is_complete
@@ -95,24 +95,6 @@ class Built:
     duration_s: float
 
 
-def resolve_step(step: Step, done: Mapping[str, StepResult]) -> Step:
-    """Return the step with every parent's digest, and so the key, filled in.
-
-    Args:
-        step: conditional or resolved.
-        done: results of at least the steps it needs.
-    """
-    parents = tuple(
-        replace(p, digest=done[p.subject].digest, manifests=done[p.subject].manifests)
-        if p.subject in step.needs
-        else p
-        for p in step.parents
-    )
-    effective = {p.identity: effective_digest(p.manifests, step.platforms) for p in parents}
-    parts = {**step.parts, "parents": sha256(canonical_json(effective))}
-    return replace(step, parents=parents, parts=parts, key=build_key(parts))
-
-
 def carry_out(step: Step, site: Site, *, awaited: bool = False) -> StepResult:
     """Do a resolved step: take what its key led to already, else build, check and publish.
 
@@ -143,6 +125,8 @@ def carry_out(step: Step, site: Site, *, awaited: bool = False) -> StepResult:
     _check(step, image, foundation, built)
     _prove(step, image, built, site)
     if current is not None and _is_unchanged(image, current, built, site.registry):
+        # Also where nobody could read it: what was pending is pending still.
+        refuse_unchanged(step.updates)
         return _keep_current(step, image, current, built, site)
     result = _publish(step, image, built, site)
     if awaited and len(step.platforms) > 1:
@@ -152,25 +136,6 @@ def carry_out(step: Step, site: Site, *, awaited: bool = False) -> StepResult:
             site.hierarchy.builders[0].name,
         )
     return result
-
-
-def judged_key(step: Step, has: Mapping[str, str] | None = None) -> str:
-    """Return the key of a resolved step with what the image has of parents it does not follow.
-
-    The step's own key where it follows all of them.
-
-    Args:
-        step: resolved.
-        has: parent's identity → effective digest, of more parents that it stays on.
-    """
-    stays = {p.identity: p.judged for p in step.parents if p.judged} | dict(has or {})
-    if not stays:
-        return step.key or ""
-    effective = {
-        p.identity: stays.get(p.identity) or effective_digest(p.manifests, step.platforms)
-        for p in step.parents
-    }
-    return build_key({**step.parts, "parents": sha256(canonical_json(effective))})
 
 
 def _is_as_judged(step: Step, image: Image, site: Site) -> bool:
@@ -318,30 +283,13 @@ def _is_unchanged(image: Image, current: Found, built: Built, registry: Registry
 
 
 def _keep_current(step: Step, image: Image, current: Found, built: Built, site: Site) -> StepResult:
-    """Let the new key lead to the old digest, so that the next plan is empty.
-
-    The next plan reads the refresh epoch back from the old digest, and what the image has of
-    parents that it does not follow, so the keys with these lead there too. And so do those with
-    what it has of upstreams that soak: where the ledger is lost it is judged on that again.
-    """
+    """Let the new key lead to the old digest, so that the next plan is empty."""
     publication = current.publication
     assert publication is not None  # _is_unchanged has looked at it
-    epoch = sha256(canonical_json(publication.epoch))
-    parts = {**step.parts, "epoch": epoch}
-    soaked = {
-        p.identity: publication.parents[p.identity].effective
-        for p in step.parents
-        if p.kind is ParentKind.UPSTREAM
-        and site.hierarchy.upstreams[p.subject].soak_s
-        and p.identity in publication.parents
-    }
-    keys = dict.fromkeys(
-        key
-        for each in (step, replace(step, parts=parts, key=build_key(parts)))
-        for key in (each.key or "", judged_key(each), judged_key(each, soaked))
-    )
+    soaking = {name for name in image.upstream_parents() if site.hierarchy.upstreams[name].soak_s}
+    keys = keys_of_unchanged(step, publication, soaking)
     index = read_manifest(site.registry, image.repository, current.digest)
-    tag_unchanged(site.registry, site.history, image.repository, tuple(keys), index, site.run)
+    tag_unchanged(site.registry, site.history, image.repository, keys, index, site.run)
     return _result(step, Outcome.UNCHANGED, index, "", built)
 
 

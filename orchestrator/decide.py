@@ -181,7 +181,7 @@ def _decide_one(image: Image, now: _Circumstances) -> Decision:
         # What is built follows also those that it would not be built for.
         stays = stayed_on(image, seen)
         late = pending_parents(image, decided, stays)
-        built = None if late or found else _built_on_newest(image, seen, held, forced_epoch)
+        built = None if late else _built_on_newest(image, seen, forced_epoch)
         if built is not None:
             return _decide_tags(image, seen, said, *built, now.holds_tags)
         known = len(stays) == len(held) and not pending
@@ -209,15 +209,13 @@ def _awaited(parent: str, decided: Mapping[str, Decision]) -> Reason:
 
 
 def _built_on_newest(
-    image: Image, seen: Observations, held: Mapping[str, Held], forced_epoch: str | None
+    image: Image, seen: Observations, forced_epoch: str | None
 ) -> tuple[Found, Wanted] | None:
     """Return what a build that also takes parents it does not follow has led to already.
 
     That is what was rolled back, not promoted from a dirty tree, or left by a run that was stopped.
     What is current records the parents that it was judged on; None for it.
     """
-    if all(parent.firm for parent in held.values()):
-        return None
     want = followed(image, seen, forced_epoch=forced_epoch)
     found = seen.candidates.get(want.key) if want.key else None
     current = seen.currents[image.id]

@@ -119,12 +119,13 @@ def _entries(tar: Iterable[bytes]) -> Iterator[tuple[tuple[str, int], _Entry]]:
 
 
 def _entry(member: tarfile.TarInfo, archive: tarfile.TarFile) -> _Entry:
+    size = str(member.size) if member.isreg() else ""
     names = f" ({member.uname}:{member.gname})" if member.uname or member.gname else ""
     records = {k: v for k, v in member.pax_headers.items() if k not in _TOLD}
     return _Entry(
         kind=_kind(member),
         content=_content(member, archive),
-        size=str(member.size) if member.isreg() else "",
+        size=size,
         mode=f"{member.mode:04o}",
         owner=f"{member.uid}:{member.gid}{names}",
         mtime=_time(member),
@@ -140,10 +141,15 @@ def _kind(member: tarfile.TarInfo) -> str:
 
 
 def _content(member: tarfile.TarInfo, archive: tarfile.TarFile) -> str:
+    hasher = hashlib.sha256()
+    if member.isreg() and member.issparse():
+        # Only what is stored: a few bytes may say that a file is as large as no disk.
+        stored = cast(list[tuple[int, int]], member.sparse)
+        hasher.update(repr(stored).encode())
+        member.sparse, member.size = None, sum(size for _, size in stored)
     file = archive.extractfile(member) if member.isreg() else None
     if file is None:
         return ""
-    hasher = hashlib.sha256()
     while chunk := file.read(_CHUNK_BYTES):
         hasher.update(chunk)
     return f"sha256:{hasher.hexdigest()}"

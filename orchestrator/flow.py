@@ -41,8 +41,8 @@ from orchestrator.publish import rollback_moves
 from orchestrator.record import record
 from orchestrator.refuse import require_forcible, require_ground, require_upstreams, unknown_image
 from orchestrator.run import execute
-from orchestrator.select import Chosen, Selection, quoted, with_ancestors
-from orchestrator.stale import moved_since, too_old
+from orchestrator.select import Chosen, Selection, with_ancestors
+from orchestrator.stale import command_again, moved_since, too_old
 from orchestrator.stock import Stocktaking, take_stock
 from orchestrator.undo import run_to_undo, undo
 from orchestrator.wish import Intent as Intent
@@ -312,8 +312,7 @@ def verify(
     Raises:
         StalePlan: naming everything that moved.
     """
-    asked = [*map(quoted, saved.selection), *(f"--no-soak {quoted(u)}" for u in saved.unsoaked)]
-    again = " ".join(("orchestrate plan", *asked, "--out FILE"))
+    again = command_again(saved)
     old = too_old(saved, doors.clock.now_s(), max_age_s)
     if old:
         raise StalePlan((old,), hint=f"make a new one: `{again}`")

@@ -13,7 +13,7 @@ _STATES = {
     Verdict.BUILD: NodeState.BUILD,
     Verdict.AWAIT: NodeState.AWAIT,
     Verdict.RETAG: NodeState.RETAG,
-    Verdict.FAIL: NodeState.HELD,
+    Verdict.FAIL: NodeState.UNUSABLE,
 }
 
 

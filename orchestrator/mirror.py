@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+from orchestrator.abreast import Abreast
 from orchestrator.doors.protocols import Registry
 from orchestrator.errors import RegistryUnavailable, Unavailable
 from orchestrator.model.fingerprint import effective_digest
@@ -54,8 +55,8 @@ def look_into(
 ) -> Mirrored:
     """Return what of an upstream is in its mirror.
 
-    One request lists the tags. Only what the ledger does not know is looked at, so that a lost
-    ledger is restored, and a whole one costs nothing.
+    One request lists the tags. Only what the ledger does not know is looked at, several at a time,
+    so that a lost ledger is restored, and a whole one costs nothing.
 
     Args:
         registry: the door.
@@ -72,13 +73,19 @@ def look_into(
     known = {short_digest(seen.digest): seen for seen in ledger}
     usable = [seen for seen in known.values() if set(platforms) <= set(seen.manifests)]
     found = [seen for seen in usable if short_digest(seen.digest) in stamps]
-    fresh = [pair for digits, pair in stamps.items() if digits not in known]
+    fresh = {tag: stamp for digits, (tag, stamp) in stamps.items() if digits not in known}
     times = {seen.fingerprint: seen.first_seen_s for seen in ledger}
-    for tag, stamp in fresh:
-        restored = _restored(registry, upstream, repository, tag, stamp, platforms)
-        if restored is not None:
-            time_s = times.get(restored.fingerprint, restored.first_seen_s)
-            found.append(replace(restored, first_seen_s=time_s))
+    if fresh:
+        with Abreast(PARALLEL, "mirror") as look:
+            restored = look.each(
+                {tag: (tag, stamp) for tag, stamp in fresh.items()},
+                lambda pair: _restored(registry, upstream, repository, *pair, platforms),
+            )
+        found += [
+            replace(seen, first_seen_s=times.get(seen.fingerprint, seen.first_seen_s))
+            for seen in restored.values()
+            if seen is not None
+        ]
     return Mirrored(
         repository=repository,
         tags={digits: tag for digits, (tag, _) in stamps.items()},

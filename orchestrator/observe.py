@@ -11,7 +11,7 @@ from orchestrator.doors.protocols import Clock, Files, Git, Registry
 from orchestrator.held import held_edges
 from orchestrator.mirror import look_into, with_mirrors
 from orchestrator.model.fingerprint import key_tag
-from orchestrator.model.hierarchy import Hierarchy, Image
+from orchestrator.model.hierarchy import Hierarchy, Image, ParentKind
 from orchestrator.model.names import Repository
 from orchestrator.model.observation import Found, Observations, Sighting
 from orchestrator.model.packages import PackageAnswer
@@ -157,9 +157,17 @@ def _to_look_at(
     images = {image.id: image for image in asked if not image.retired}
     beside = {image.id for image in asked if image.retired}
     beside.update(parent for image in images.values() for parent in image.image_parents())
+    beside.update(above for i in images.values() if i.packages for above in _ground(hierarchy, i))
     beside -= images.keys()
     bystanders = tuple(image for image in hierarchy.images.values() if image.id in beside)
     return tuple(images.values()), bystanders
+
+
+def _ground(hierarchy: Hierarchy, image: Image) -> Iterator[str]:
+    """Yield what the final stage of an image stands on, whose the packages inside may be."""
+    while (parent := image.final_parent()) and parent.kind is ParentKind.IMAGE:
+        yield parent.subject
+        image = hierarchy.images[parent.subject]
 
 
 def _floating(registry: Registry, image: Image) -> dict[str, str | None]:

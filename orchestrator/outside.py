@@ -156,7 +156,8 @@ def _waits(
             stays = _older(image, upstream, choice.content, soaking.lookups) or _as_it_is(
                 image, upstream, in_use, soaking.lookups
             )
-            reason = replace(stays.reason, was=stays.digest, now=now, until=until)
+            tag = seen.upstreams[name].other_tag
+            reason = replace(stays.reason, was=stays.digest, now=now, until=until, because=tag)
             yield name, replace(stays, reason=reason)
 
 

@@ -18,11 +18,24 @@ _COMPILED_AGAIN = re.compile(r"\+b\d+$")
 Answers = Mapping[str, Mapping[str, PackageAnswer]]
 
 
-def epoch_of(updates: Iterable[Update]) -> str:
-    """Return the refresh epoch of a build that is to bring updates: the same for the same list."""
+def epoch_of(updates: Iterable[Update], before: str = "") -> str:
+    """Return the refresh epoch of a build that is to bring updates: the same for the same list.
+
+    Where that build is there and has not brought them, which nobody could prove then, there is
+    one other epoch: else what is pending would be taken for done.
+
+    Args:
+        updates: what is pending.
+        before: the epoch that what is current was built with.
+    """
     wanted = sorted({(update.package, update.now) for update in updates})
-    digest = sha256(canonical_json([list(pair) for pair in wanted])).removeprefix("sha256:")
-    return f"pkg-{digest[:16]}"
+    first = _epoch([list(pair) for pair in wanted])
+    again = _epoch([first])
+    return again if before in (first, again) else first
+
+
+def _epoch(value: object) -> str:
+    return f"pkg-{sha256(canonical_json(value)).removeprefix('sha256:')[:16]}"
 
 
 def digests_that_count(
@@ -49,6 +62,8 @@ def package_states(
     stands on in the hierarchy, that declares ``packages:`` and carries the package at the same
     version: in what is current of it, or in what the image stands on. The others wait for it.
     What an ancestor carries is not known where it could not be read; then it owns nothing.
+    What is current of the owner may have it already: then it comes with that parent, and nobody
+    waits for an update.
 
     Args:
         hierarchy: what stands on what.
@@ -90,7 +105,8 @@ def _state(
             continue
         for update in answers[platform].updates:
             owner = _owner(image, update, platform, hierarchy, currents, known)
-            owned.setdefault(owner, []).append(update)
+            if owner == image.id or not _has_brought(currents.get(owner), update, platform, known):
+                owned.setdefault(owner, []).append(update)
     unknown = {
         platform: answers[platform].problem if platform in answers else "not asked yet"
         for platform in platforms
@@ -131,6 +147,13 @@ def _owner(
         if any(_carries(known.get(digest, {}), update, platform) for digest in digests):
             return ancestor.id
     return image.id
+
+
+def _has_brought(owner: Found | None, update: Update, platform: str, known: Answers) -> bool:
+    """Say whether what is current of an owner is known not to need an update any more."""
+    answers = known.get(owner.digest, {}) if owner else {}
+    readable = any(answer.installed for answer in answers.values())
+    return readable and not _carries(answers, update, platform)
 
 
 def _carries(answers: Mapping[str, PackageAnswer], update: Update, platform: str) -> bool:

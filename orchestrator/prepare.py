@@ -95,19 +95,21 @@ def source_epoch_s(
 ) -> int:
     """Return SOURCE_DATE_EPOCH: never before the parent's own time, else the one used last time.
 
-    The same epoch again is what makes an equal build byte-equal.
+    The same epoch again is what makes an equal build byte-equal. Times that are still to come were
+    written by a clock that was wrong, and do not count: nothing would be clamped to them.
 
     Source: docs/adr/0004-publication.md
     """
     parents = foundation.configs.values() if foundation else ()
     times = [image_config.created_s(config) for config in parents]
+    now_s = int(clock.now_s())
     if current and current.publication:
         times.append(current.publication.source_epoch_s)
     elif revision:
         times.append(revision.committed_at_s)
     else:
-        times.append(int(clock.now_s()))
-    return max(times)
+        times.append(now_s)
+    return max((time_s for time_s in times if time_s <= now_s), default=now_s)
 
 
 def preview(

@@ -67,7 +67,7 @@ def prove_updates(
 
     with Abreast(_AT_ONCE, "prove") as look:
         said = look.each({platform: platform for platform in manifests}, read)
-    _require(image, updates, {p: each for p, each in said.items() if not isinstance(each, str)})
+    _require(updates, {p: each for p, each in said.items() if not isinstance(each, str)})
     unread = [f"{platform}: {why}" for platform, why in said.items() if isinstance(why, str)]
     if not unread:
         return ""
@@ -75,20 +75,12 @@ def prove_updates(
     return f"{image.id}: nobody checked that {packages} arrived on {'; '.join(unread)}"
 
 
-def _require(
-    image: Image, updates: tuple[Update, ...], installed: Mapping[str, Mapping[str, str]]
-) -> None:
+def _require(updates: tuple[Update, ...], installed: Mapping[str, Mapping[str, str]]) -> None:
     """Refuse what still has a version that was to be replaced, or not the same everywhere."""
     names = {update.package for update in updates}
     every = {
         platform: {name: packages[name] for name in names if name in packages}
         for platform, packages in installed.items()
-    }
-    left = {
-        (update.package, update.was): [
-            p for p, has in every.items() if has.get(update.package) == update.was
-        ]
-        for update in updates
     }
     lags = lags_of(every)
     if lags:
@@ -96,15 +88,28 @@ def _require(
             f"{lag.package} is {lag.version} on {lag.platform}, elsewhere {lag.newest}"
             for lag in lags
         ]
-        raise NotUpdated(f"{image.id}: a platform lags behind: {_listed(told)}", hint=_LATER)
-    told = [
-        f"{package} {version} on {' and '.join(platforms)}"
-        for (package, version), platforms in left.items()
-        if platforms
-    ]
-    if told:
+        raise NotUpdated(f"a platform lags behind: {_listed(told)}", hint=_LATER)
+    left: dict[tuple[str, ...], list[str]] = {}
+    for update in updates:
+        on = tuple(p for p, has in every.items() if has.get(update.package) == update.was)
+        if on:
+            left.setdefault(on, []).append(f"{update.package} {update.was}")
+    if left:
+        where = [f"{_listed(names)} on {' and '.join(on)}" for on, names in left.items()]
+        raise NotUpdated(f"it was built for updates and still has {'; '.join(where)}", hint=_IDIOM)
+
+
+def refuse_unchanged(updates: tuple[Update, ...]) -> None:
+    """Refuse a build that came out as what is current, if it was to bring updates of that.
+
+    Raises:
+        NotUpdated: naming packages and versions.
+    """
+    if updates:
+        names = [f"{update.package} {update.was}" for update in updates]
         raise NotUpdated(
-            f"{image.id} was built for updates and still has {_listed(told)}", hint=_IDIOM
+            f"it was built for updates and still has {_listed(names)}: it came out as it was",
+            hint=_IDIOM,
         )
 
 

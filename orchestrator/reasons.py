@@ -64,7 +64,7 @@ def _parent_differences(image: Image, seen: Observations, was: Publication) -> I
     stays = stayed_on(image, seen)
     for identity, parent in named.items():
         record, subject = was.parents.get(identity), parent.subject
-        cause = Cause.PARENT_MOVED
+        cause, tag = Cause.PARENT_MOVED, ""
         if parent.kind is ParentKind.UPSTREAM:
             cause = Cause.UPSTREAM_MOVED
         if identity in stays:
@@ -72,6 +72,7 @@ def _parent_differences(image: Image, seen: Observations, was: Publication) -> I
         elif parent.kind is ParentKind.UPSTREAM:
             state = seen.upstreams[subject]
             digest, effective = state.digest, effective_digest(state.manifests, image.platforms)
+            tag = state.other_tag
         else:
             publication = parents[subject]
             if publication is None or not can_stand_on(image, publication):
@@ -81,6 +82,6 @@ def _parent_differences(image: Image, seen: Observations, was: Publication) -> I
         if record is None:
             yield Reason(cause=Cause.PARENT_ADDED, subject=subject, now=digest)
         elif record.digest != digest and record.effective != effective:
-            yield Reason(cause=cause, subject=subject, was=record.digest, now=digest)
+            yield Reason(cause=cause, subject=subject, was=record.digest, now=digest, because=tag)
     for subject in sorted(set(was.parents) - set(named)):
         yield Reason(cause=Cause.PARENT_REMOVED, subject=subject, was=was.parents[subject].digest)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from queue import SimpleQueue
 
 from orchestrator.again import attempts
-from orchestrator.build import Site, carry_out, resolve_step
+from orchestrator.build import Site, carry_out
 from orchestrator.decide import immutable_tag
 from orchestrator.doors.protocols import Registry
 from orchestrator.doors.protocols_history import History
@@ -23,6 +23,7 @@ from orchestrator.errors import (
     RegistryUnavailable,
     Unavailable,
 )
+from orchestrator.keys import resolve_step
 from orchestrator.mirror_copies import make_copies, unmirrored
 from orchestrator.model.event import (
     Event,

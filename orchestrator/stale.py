@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from orchestrator.decide import floating_tags
 from orchestrator.model.hierarchy import Hierarchy, ParentKind
 from orchestrator.model.names import short_digest
 from orchestrator.model.observation import Held, Observations
-from orchestrator.model.plan import Plan, Step, StepParent, Verdict
+from orchestrator.model.plan import Cause, Plan, Step, StepParent, Verdict
 from orchestrator.model.time import seconds_of
+from orchestrator.select import quoted
+from orchestrator.tell import teams_told
 from orchestrator.want import published_parents, stayed_on, wanted
+
+#: Clocks of two machines differ by so much at most, unless one of them is wrong.
+_CLOCKS_APART_S = 300
+#: Images that a sentence names.
+_MOST_NAMED = 5
 
 
 def moved_since(saved: Plan, hierarchy: Hierarchy, seen: Observations) -> tuple[str, ...]:
@@ -30,8 +37,8 @@ def moved_since(saved: Plan, hierarchy: Hierarchy, seen: Observations) -> tuple[
     if saved.steps and saved.revision != revision:
         # It is written on what is built, and in tags.
         was, now = saved.revision or "no commit", revision or "no commit"
-        lines.insert(0, f"it was made at {was[:12]}, the tree is at {now[:12]}")
-    return tuple(lines)
+        lines.insert(0, f"it was made at {_commit(was)}, the tree is at {_commit(now)}")
+    return (*lines, *_others_told(saved, hierarchy))
 
 
 def too_old(saved: Plan, now_s: float, max_age_s: float | None) -> str:
@@ -43,11 +50,56 @@ def too_old(saved: Plan, now_s: float, max_age_s: float | None) -> str:
         max_age_s: seconds that it may be old; None: whatever it says itself.
     """
     age_s = now_s - seconds_of(saved.created)
+    if age_s < -_CLOCKS_APART_S and (max_age_s is not None or saved.expires):
+        return f"it was made at {saved.created}, which is still to come: a clock is wrong"
     if max_age_s is not None and age_s > max_age_s:
-        return f"it was made at {saved.created}, {int(age_s // 60)} minutes ago"
+        return f"it was made at {saved.created}, longer ago than --max-age allows"
     if saved.expires and now_s > seconds_of(saved.expires):
         return f"it could be applied until {saved.expires}"
     return ""
+
+
+def command_again(saved: Plan) -> str:
+    """Return the command that makes a plan like a saved one, as a shell takes it."""
+    asked = [quoted(term) for term in saved.selection]
+    asked += [
+        f"--force {decision.image}"
+        for decision in saved.decisions
+        if any(reason.cause is Cause.FORCED for reason in decision.reasons)
+    ]
+    asked += [f"--no-soak {quoted(upstream)}" for upstream in saved.unsoaked]
+    if saved.revision.endswith("-dirty") and any(step.floating for step in saved.steps):
+        asked.append("--allow-dirty")
+    if saved.expires:
+        limit_s = seconds_of(saved.expires) - seconds_of(saved.created)
+        asked.append(f"--max-age {_as_typed(limit_s)}")
+    return " ".join(("orchestrate plan", *asked, "--out FILE"))
+
+
+def _as_typed(duration_s: int) -> str:
+    for unit_s, unit in ((3600, "h"), (60, "m")):
+        if duration_s % unit_s == 0:
+            return f"{duration_s // unit_s}{unit}"
+    return f"{duration_s}s"
+
+
+def _others_told(saved: Plan, hierarchy: Hierarchy) -> Iterator[str]:
+    """Yield who else would hear of it, and who would not any more."""
+    images = tuple(step.image for step in saved.steps if step.verdict is not Verdict.RETAG)
+    was = {told.team: told.images for told in saved.told}
+    now = {told.team: told.images for told in teams_told(hierarchy, images)}
+    for team in sorted(was.keys() | now.keys()):
+        more = [image for image in now.get(team, ()) if image not in was.get(team, ())]
+        less = [image for image in was.get(team, ()) if image not in now.get(team, ())]
+        if more:
+            yield f"team {team} would hear of {_named(more)} too"
+        if less:
+            yield f"team {team} would not hear of {_named(less)} any more"
+
+
+def _named(images: Collection[str]) -> str:
+    more = [f"{len(images) - _MOST_NAMED} more"] if len(images) > _MOST_NAMED else []
+    return ", ".join((*list(images)[:_MOST_NAMED], *more))
 
 
 def _moved(step: Step, hierarchy: Hierarchy, seen: Observations) -> Iterator[str]:
@@ -119,6 +171,12 @@ def _parent_moved(
         now = _short(digest if manifests else None)
         moved = f"{_short(parent.digest)} → {now}"
         yield f"{step.image}: {parent.kind} {parent.subject} moved: {moved}"
+
+
+def _commit(revision: str) -> str:
+    """Return a commit by 12 digits, with ``-dirty`` if so."""
+    commit, dash, dirty = revision.partition("-")
+    return f"{commit[:12]}{dash}{dirty}"
 
 
 def _own(parts: Mapping[str, str]) -> dict[str, str]:

@@ -24,18 +24,18 @@ class Urgency:
 
 
 def urgencies(plan: Plan, published_s: Mapping[str, float]) -> Mapping[str, Urgency]:
-    """Return image id → how urgent its own step is, whatever stands on it.
+    """Return image id → how urgent its step is, whatever stands on it.
 
-    Security fixes come first, then the oldest: so nothing is left over night after night.
+    Security fixes come first, then the oldest: so nothing is left over night after night. A fix is
+    as urgent in an image that gets it through a parent in the same run.
 
     Args:
-        plan: its steps.
+        plan: its steps, parents before children.
         published_s: image id → when what is current of it was built, where that is known.
     """
-    return {
-        step.image: Urgency(
-            not any(update.security for update in step.updates),
-            published_s.get(step.image, inf),
-        )
-        for step in plan.steps
-    }
+    found: dict[str, Urgency] = {}
+    for step in plan.steps:
+        fixed = any(update.security for update in step.updates)
+        fixed = fixed or any(not found[need].ordinary for need in step.needs if need in found)
+        found[step.image] = Urgency(not fixed, published_s.get(step.image, inf))
+    return found

@@ -72,11 +72,10 @@ def epoch_for(image: Image, seen: Observations, forced_epoch: str | None = None)
     """
     if forced_epoch is not None:
         return forced_epoch
-    updates = seen.updates.get(image.id)
-    if updates:
-        return epoch_of(updates)
     current = seen.currents[image.id]
-    return current.publication.epoch if current and current.publication else ""
+    before = current.publication.epoch if current and current.publication else ""
+    updates = seen.updates.get(image.id)
+    return epoch_of(updates, before) if updates else before
 
 
 def stayed_on(image: Image, seen: Observations) -> Mapping[str, Held]:

@@ -129,6 +129,12 @@ def test_a_failure_long_after_the_pause_is_news_again() -> None:
     assert reported(finished(BROKEN), streak(3, NIGHT_S - 20 * DAY_S)).results == ()
 
 
+def test_a_failure_from_the_future_silences_nothing() -> None:
+    """No success ends such a streak before its time has come; what fails meanwhile is told."""
+    before = streak(5, NIGHT_S + 365 * DAY_S)
+    assert reported(finished(BROKEN), before).results == (BROKEN,)
+
+
 def test_status_tells_of_pauses_only_where_something_is_to_do() -> None:
     """An image whose change was taken back has nothing that could fail."""
     behind = Decision(image="base", verdict=Verdict.BUILD)

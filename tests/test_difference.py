@@ -250,3 +250,27 @@ def test_times_and_orders_have_remedies_of_their_own() -> None:
     """A file of which only the time differs had it set."""
     files, _ = layer_differences(tar_of(plain("f", mtime=1)), tar_of(plain("f", mtime=2)))
     assert [file.remedy for file in files] == [Remedy.TIMES]
+
+
+def sparse(stored: bytes, at: int = 0) -> bytes:
+    """Return a layer with a file of which only some bytes are stored, of a petabyte."""
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        content = f"1\n{at}\n{len(stored)}\n".encode().ljust(512, b"\0") + stored
+        member = tarfile.TarInfo("ignored")
+        member.size = len(content)
+        said = {"major": "1", "minor": "0", "name": "var/log/lastlog", "realsize": str(10**15)}
+        member.pax_headers = {f"GNU.sparse.{name}": value for name, value in said.items()}
+        archive.addfile(member, io.BytesIO(content))
+    return layer.getvalue()
+
+
+def test_a_sparse_file_is_compared_by_what_is_stored_of_it() -> None:
+    """A few bytes that stand for a petabyte of zeros are read as a few bytes."""
+    assert layer_differences([sparse(b"abc")], [sparse(b"abc")]) == ((), False)
+    for other in (sparse(b"abd"), sparse(b"abc", at=1)):
+        (file,), _ = layer_differences([sparse(b"abc")], [other])
+        assert (file.path, next(each.aspect for each in file.aspects)) == (
+            "var/log/lastlog",
+            Aspect.CONTENT,
+        )

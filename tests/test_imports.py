@@ -19,6 +19,7 @@ LAYERS = (
         "orchestrator.want",
         "orchestrator.decide",
         "orchestrator.edges",
+        "orchestrator.keys",
         "orchestrator.tell",
         "orchestrator.plan_file",
         "orchestrator.reasons",

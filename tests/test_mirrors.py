@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from math import ceil
 
@@ -136,6 +137,24 @@ def test_tag_that_somebody_moved_restores_nothing() -> None:
     upstream = world.hierarchy().upstreams["debian:12"]
     known = look_into(world.registry, upstream, PLATFORMS, ())
     assert [seen.digest for seen in known.sightings] == [stood_on(world).base_digest]
+
+
+def test_many_tags_are_looked_at_side_by_side(world: World) -> None:
+    """A mirror of years whose ledger is lost holds up no command for long."""
+    contents = [f"debian 12.{number}" for number in range(6)]
+    digests = [put_image(world.registry, UPSTREAM, content) for content in contents]
+    for at, (digest, content) in enumerate(zip(digests, contents, strict=True)):
+        put_image(world.registry, f"{MIRROR}:{mirror_tag(at, digest, '12')}", content)
+    together = threading.Barrier(2)
+
+    def fault(call: RegistryCall) -> None:
+        if call.method == "resolve" and call.repository == MIRROR and not call.done:
+            together.wait(timeout=60)
+
+    world.registry.fault = fault
+    upstream = world.hierarchy().upstreams["debian:12"]
+    known = look_into(world.registry, upstream, PLATFORMS, ())
+    assert [seen.digest for seen in known.sightings] == digests
 
 
 def test_upstreams_of_one_repository_are_not_mixed_up() -> None:

@@ -128,4 +128,4 @@ def test_a_package_gets_an_update(night: Night) -> None:
     failure = night.run(night.plan()).results[0].failure
     assert failure is not None
     assert failure.cause is FailureCause.PACKAGES
-    assert failure.what == "base was built for updates and still has tool 2 on linux/amd64"
+    assert failure.what == "it was built for updates and still has tool 2 on linux/amd64"

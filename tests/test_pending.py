@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from orchestrator.load_files import load_files
@@ -87,6 +89,15 @@ def test_the_same_list_is_the_same_epoch() -> None:
     assert epoch_of((OPENSSL,)) != epoch_of((newer,))
 
 
+def test_a_list_that_was_built_for_in_vain_has_one_other_epoch() -> None:
+    """One: what cannot be proved anywhere is not built every night."""
+    first = epoch_of((OPENSSL,))
+    again = epoch_of((OPENSSL,), first)
+    assert again != first
+    assert epoch_of((OPENSSL,), again) == again
+    assert epoch_of((OPENSSL,), "pkg-0000000000000000") == first
+
+
 def test_an_image_on_an_upstream_owns_what_is_pending() -> None:
     """Nobody else in the hierarchy could bring it."""
     assert updates_of(states(said("base", OPENSSL))) == {"base": (OPENSSL,)}
@@ -133,6 +144,29 @@ def test_the_platform_that_could_be_asked_speaks_for_the_other() -> None:
     assert found["python"].waits == {"base": (OPENSSL,)}
 
 
+def test_each_platform_speaks_for_itself_where_it_can() -> None:
+    """A parent that has the new version there already does not own the child's old one."""
+    base = (said("base", openssl="3.0.18-1"), said("base", openssl="3.0.17-1", platform=ARM64))
+    assert updates_of(states(*base, said("python", OPENSSL))) == {"python": (OPENSSL,)}
+
+
+def test_a_platform_that_is_not_published_yet_is_not_unknown() -> None:
+    """There is nothing that could be asked."""
+    only = published("base")
+    assert only.publication is not None
+    publication = replace(only.publication, manifests={AMD64: "base-amd64"})
+    currents = {"base": replace(only, publication=publication)}
+    found = package_states(hierarchy(), currents, (said("base"),))
+    assert found["base"].unknown == {}
+
+
+def test_a_platform_lags_also_where_its_mirror_is_away() -> None:
+    """What it has was read."""
+    older = said("base", platform=ARM64, problem="its mirror is away", openssl="3.0.17-1")
+    found = states(said("base", openssl="3.0.18-1"), older)
+    assert [lag.platform for lag in found["base"].lags] == [ARM64]
+
+
 def test_a_parent_that_was_rebuilt_since_is_asked_as_the_child_has_it() -> None:
     """The child stands on the old one still: its update comes with the new parent."""
     currents = {**CURRENTS, "base": published("base2")}
@@ -147,6 +181,8 @@ def test_platforms_are_told_together() -> None:
     """The same update on two platforms is one, and it is urgent if one of them says so."""
     urgent = Update(package="openssl", was="3.0.17-1", now="3.0.18-1", security=True)
     found = states(said("base", OPENSSL), said("base", urgent, platform=ARM64))
+    assert found["base"].updates == (urgent,)
+    found = states(said("base", urgent), said("base", OPENSSL, platform=ARM64))
     assert found["base"].updates == (urgent,)
 
 

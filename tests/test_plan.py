@@ -63,6 +63,14 @@ def test_plan_that_was_edited_is_refused(saved: bytes, edit: dict[str, object]) 
     assert "is not what was saved" in raised.value.problems[0].what
 
 
+def test_half_a_character_has_no_checksum(saved: bytes) -> None:
+    """JSON can say what no text can be written with; that is no reason to crash."""
+    text = json.dumps({**json.loads(saved), "added_later": "\ud800"}).encode()
+    with pytest.raises(InvalidInput) as raised:
+        read_plan(text, "p.json")
+    assert "half a character" in raised.value.problems[0].what
+
+
 def test_plan_without_a_checksum_is_refused(saved: bytes) -> None:
     """Nobody gets around the checksum by leaving it out."""
     value = json.loads(saved)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from orchestrator import flow
 from orchestrator.doors.memory.history import MemoryHistory
 from orchestrator.errors import StalePlan
+from orchestrator.model.names import Repository, short_digest
 from orchestrator.model.plan import Plan
 from orchestrator.model.run import Outcome
 from orchestrator.model.source import Revision
 from orchestrator.plan_file import plan_json, read_plan
-from tests.world import UPSTREAM, World, put_image
+from tests.world import HEAD, UPSTREAM, World, put_image
 
 DAY_S = 86400.0
 
@@ -86,7 +88,7 @@ def test_age_limit_of_who_applies(world: World) -> None:
     flow.verify(plan, world.hierarchy(), world.doors, DAY_S)
     world.clock.sleep(2)
     (said,) = refusal(world, plan, DAY_S).moved
-    assert "1440 minutes ago" in said
+    assert "longer ago than --max-age allows" in said
 
 
 def test_age_limit_of_who_planned(world: World) -> None:
@@ -120,3 +122,87 @@ def test_plan_that_is_applied_on_another_day_keeps_its_tags(world: World) -> Non
     assert f"-{plan.date}-" in tags["gunicorn"]
     assert f"-{plan.date}-" in tags["hello"]
     assert world.verdicts() == {}
+
+
+def test_other_floating_tags_are_not_moved_unseen(world: World) -> None:
+    """The tags of the plan are those that the file has, or it is refused."""
+    plan = world.plan()
+    world.head = world.head.replace('"stable"', '"newest"')
+    world.write()
+    assert refusal(world, plan).moved == (
+        "gunicorn has other floating tags",
+        "hello has other floating tags",
+    )
+
+
+def test_a_plan_of_a_dirty_tree_moves_no_tags_and_needs_none(world: World) -> None:
+    """It has none to compare, so those of the file are no other ones."""
+    world.git.current = Revision(commit="a" * 40, dirty=True, committed_at_s=1_600_000_000)
+    flow.verify(world.plan(), world.hierarchy(), world.doors)
+
+
+def test_an_upstream_that_became_an_image_is_another_parent() -> None:
+    """And the other way round: named like the rest that moved."""
+    outside = HEAD.replace("debian:12:", "debian:")
+    own = {"debian": "FROM debian:12\nRUN own\n", "base": "FROM debian\nRUN more\n"}
+    world = World({"base": own["base"]}, head=outside, others={})
+    world.build()
+    world.edit("base", "RUN echo more")
+    plan = world.plan()
+    world.head, world.dockerfiles = HEAD, {**own, **world.dockerfiles}
+    world.write()
+    assert refusal(world, plan).moved == ("base has other parents",)
+    world.build()
+    world.edit("base", "RUN echo more")
+    plan = world.plan()
+    world.head, world.dockerfiles = outside, {"base": world.dockerfiles["base"]}
+    world.write()
+    assert refusal(world, plan).moved == ("base has other parents",)
+
+
+def test_a_held_parent_that_is_gone_is_named() -> None:
+    """What is to be built on is not there any more, though its digest is the same."""
+    hold = "{hold: {until: 2099-12-31, because: audit}}"
+    world = World(extra={"gunicorn": f", on_parent_change: {hold}"})
+    world.build()
+    before = world.tag("python") or ""
+    world.edit("python", "RUN echo more")
+    world.build()
+    world.edit("gunicorn", "RUN echo more")
+    plan = world.plan()
+    flow.verify(plan, world.hierarchy(), world.doors)
+    world.registry.delete_manifest(Repository("localhost:5000", "gold/python"), before)
+    (said,) = refusal(world, plan).moved
+    assert said == f"gunicorn: image python moved: {short_digest(before)} → absent"
+
+
+def test_what_was_asked_for_is_asked_for_again(world: World) -> None:
+    """What is forced, does not soak, or is dirty, is so in the hint's command too."""
+    world.git.current = Revision(commit="a" * 40, dirty=True, committed_at_s=1_600_000_000)
+    plan = world.plan("web", only="web gunicorn", no_soak=("debian:12",), allow_dirty=True)
+    commit(world)
+    asked = "web gunicorn --force web --no-soak debian:12 --allow-dirty"
+    assert f"`orchestrate plan {asked} --out FILE`" in refusal(world, plan).hint
+    clean = world.plan()
+    world.git.current = Revision(commit="c" * 40, dirty=True, committed_at_s=1_600_000_000)
+    assert "`orchestrate plan --out FILE`" in refusal(world, clean).hint
+
+
+def test_changes_that_git_does_not_know_are_named(world: World) -> None:
+    """The commit is the same one: what differs is that the tree is dirty now."""
+    commit(world)
+    plan = world.plan()
+    made = world.git.current
+    assert made is not None
+    world.git.current = replace(made, dirty=True)
+    (said,) = refusal(world, plan).moved
+    assert said == f"it was made at {made.commit[:12]}, the tree is at {made.commit[:12]}-dirty"
+
+
+def test_what_cannot_be_had_any_more_is_named(world: World) -> None:
+    """A plan that was made while it could is refused, and does not crash."""
+    world.edit("base", "RUN echo more")
+    plan = world.plan()
+    world.registry.delete_tag(Repository("localhost:5000", "upstream/debian"), "12")
+    (said,) = refusal(world, plan).moved
+    assert said.startswith("base: debian:12 cannot be had: ")

@@ -78,6 +78,22 @@ def test_security_updates_come_before_age() -> None:
     assert [event.image for event in seen if isinstance(event, StepStarted)] == ["one"]
 
 
+def test_a_fix_is_as_urgent_in_what_stands_on_it() -> None:
+    """It has not arrived before they have it."""
+    files = {"base": "FROM debian:12\nRUN make\n", "app": "FROM base\nRUN go\n", **LONE}
+    world = World(dockerfiles=files)
+    for names in ("one two three", "base app"):
+        world.build(only=names)
+        world.clock.sleep(86400)
+    put_image(world.registry, UPSTREAM, "debian 12.2")
+    plan = world.plan()
+    steps = tuple(
+        replace(step, updates=(FIX,)) if step.image == "base" else step for step in plan.steps
+    )
+    seen = events(world, replace(plan, steps=steps), 1.5)
+    assert [event.image for event in seen if isinstance(event, StepStarted)] == ["base", "app"]
+
+
 def test_a_run_with_leftovers_alone_has_not_failed() -> None:
     """Its tags moved; what is left is at the next plan's beginning."""
     world = three_of_different_age()

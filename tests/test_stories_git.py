@@ -107,9 +107,9 @@ def test_an_image_names_its_own_repository_and_commit(built: GitWorld) -> None:
 def test_a_first_build_takes_the_time_of_its_own_commit() -> None:
     """Timestamps follow the repository that the files are from."""
     world = GitWorld()
-    world.push(at_s=1_900_000_000)
+    world.push(at_s=1_690_000_000)
     world.build()
-    assert world.publication("hello").source_epoch_s == 1_900_000_000
+    assert world.publication("hello").source_epoch_s == 1_690_000_000
 
 
 def test_the_commit_in_a_tag_is_its_own() -> None:

@@ -15,7 +15,7 @@ from orchestrator.model.observation import Sighting
 from orchestrator.model.run import FailureCause, Outcome, RunState
 from orchestrator.model.time import rfc3339
 from orchestrator.plan_file import plan_json, read_plan
-from tests.world import UPSTREAM, World, put_image
+from tests.world import HEAD, UPSTREAM, World, put_image
 
 HOUR_S = 3600.0
 BROKEN = BuildFailed("make failed", cause=FailureCause.COMMAND)
@@ -170,3 +170,18 @@ class NoArrivals(ReadOnly):
     def see(self, hierarchy: str, sightings: tuple[Sighting, ...], now_s: float) -> None:
         """Write, as usual."""
         MemoryHistory.see(self, hierarchy, sightings, now_s)
+
+
+def test_two_names_of_one_source_are_one_upstream() -> None:
+    """What one name's images have is not everywhere before the other's have it."""
+    line = f'  debian:12: {{source: "{UPSTREAM}"}}\n'
+    both = f'{line}  debian:bookworm: {{source: "{UPSTREAM}"}}\n'
+    dockerfiles = {"one": "FROM debian:12\nRUN one\n", "two": "FROM debian:bookworm\nRUN two\n"}
+    world = World(dockerfiles, head=HEAD.replace(line, both), others={})
+    work(world)
+    put_image(world.registry, UPSTREAM, "debian 12.2")
+    world.builder.fail("two", BROKEN, times=1)
+    work(world)
+    assert absorbed(world) == [True, False]
+    work(world)
+    assert absorbed(world) == [True, True]

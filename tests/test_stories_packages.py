@@ -7,6 +7,7 @@ import threading
 from orchestrator import flow
 from orchestrator.doors.memory.history import MemoryHistory
 from orchestrator.doors.memory.packages import MemoryPackages
+from orchestrator.errors import BuildFailed
 from orchestrator.model.event import Notice, StepFinished
 from orchestrator.model.names import Repository
 from orchestrator.model.packages import PackageAnswer, PackageState, Update
@@ -121,7 +122,7 @@ def test_a_dockerfile_that_ignores_the_epoch_fails() -> None:
     assert failure is not None
     assert failure.cause is FailureCause.PACKAGES
     assert failure.what == (
-        "base was built for updates and still has openssl 3.0.17 on linux/amd64 and linux/arm64"
+        "it was built for updates and still has openssl 3.0.17 on linux/amd64 and linux/arm64"
     )
     assert "ARG REFRESH_EPOCH" in failure.hint
     assert results["python"].outcome is Outcome.BLOCKED
@@ -138,7 +139,7 @@ def test_a_platform_that_lags_fails_the_step() -> None:
     assert failure is not None
     assert failure.cause is FailureCause.PACKAGES
     assert failure.what == (
-        "base: a platform lags behind: openssl is 3.0.17 on linux/arm64, elsewhere 3.0.18"
+        "a platform lags behind: openssl is 3.0.17 on linux/arm64, elsewhere 3.0.18"
     )
 
 
@@ -258,3 +259,79 @@ def test_a_build_for_another_reason_is_proved_too() -> None:
     step = world.plan().step_of("base")
     assert step is not None
     assert step.updates == (OPENSSL,)
+
+
+def test_a_build_that_comes_out_as_it_was_brought_nothing() -> None:
+    """Also where nobody can read it: what was pending is pending still, and it is said."""
+    world = asked(base="FROM debian:12\nRUN apt-get install openssl zlib\n")
+    world.packages.archive["openssl"] = "3.0.18"
+    ask(world)
+    for platform in PLATFORMS:
+        world.packages.problems[platform] = "the engine cannot be asked"
+    results = build(world)
+    failure = results["base"].failure
+    assert failure is not None
+    assert failure.cause is FailureCause.PACKAGES
+    assert failure.what == (
+        "it was built for updates and still has openssl 3.0.17: it came out as it was"
+    )
+    assert "ARG REFRESH_EPOCH" in failure.hint
+    assert results["python"].outcome is Outcome.BLOCKED
+    assert world.verdicts()["base"] == "build"
+
+
+def test_whose_an_update_is_does_not_depend_on_what_is_selected() -> None:
+    """An ancestor far above owns it also where nobody asked for that one."""
+    files = {
+        "base": DOCKERFILES["base"],
+        "runtime": "FROM base\nRUN mkdir /srv\n",
+        "server": "FROM runtime\nRUN mkdir /srv/www\n",
+        "app": f"FROM server\n{IDIOM}RUN apt-get install python3\n",
+    }
+    world = World(dockerfiles=files, extra=dict.fromkeys(("base", "app"), ", packages: apt"))
+    world.packages.archive = {"openssl": "3.0.17", "zlib": "1.2", "python3": "3.11.2"}
+    world.build()
+    ask(world)
+    world.packages.archive["openssl"] = "3.0.18"
+    ask(world)
+    assert world.verdicts()["base"] == "build"
+    assert world.verdicts(only="app") == {}
+    world.packages.archive["python3"] = "3.11.9"
+    ask(world)
+    assert world.verdicts(only="app") == {"app": "build"}
+
+
+def test_what_the_parent_has_brought_is_waited_for_no_more() -> None:
+    """It comes with the parent, which is why the child is behind, and who owns it has it."""
+    world = asked()
+    world.packages.archive["openssl"] = "3.0.18"
+    ask(world)
+    assert states(world)["python"].waits == {"base": (OPENSSL,)}
+    world.builder.fail("python", BuildFailed("exit code: 1", cause="command"))
+    assert build(world)["base"].outcome is Outcome.BUILT
+    # Nobody has asked the new base yet, which may need it as well.
+    assert states(world)["python"].waits == {"base": (OPENSSL,)}
+    ask(world)
+    assert (states(world)["python"].updates, states(world)["python"].waits) == ((), {})
+
+
+def test_what_a_build_did_not_bring_is_no_secret() -> None:
+    """Nobody could prove it then: it is built for once more, and then it must prove itself."""
+    world = asked(base="FROM debian:12\nRUN apt-get install openssl zlib\n")
+    world.packages.archive["openssl"] = "3.0.18"
+    ask(world)
+    world.edit("base", "LABEL a=b")
+    for platform in PLATFORMS:
+        world.packages.problems[platform] = "the engine cannot be asked"
+    assert build(world)["base"].outcome is Outcome.BUILT
+    world.packages.problems.clear()
+    # Its layer has what the archive had before.
+    world.packages.archive["openssl"] = "3.0.17"
+    ask(world)
+    world.packages.archive["openssl"] = "3.0.18"
+    assert world.verdicts() == {}
+    ask(world)
+    assert [reason.cause for reason in world.decision("base").reasons] == [Cause.PACKAGES]
+    failure = build(world)["base"].failure
+    assert failure is not None
+    assert failure.cause is FailureCause.PACKAGES

@@ -14,6 +14,7 @@ from orchestrator.model.manifest import compose_index
 from orchestrator.model.names import parse_reference
 from orchestrator.model.plan import Cause, Decision, Reason
 from orchestrator.model.run import Outcome
+from orchestrator.render.reason_words import reason_words
 from orchestrator.run import exit_code
 from tests.world import HEAD, PLATFORMS, UPSTREAM, World, put_image
 
@@ -222,9 +223,13 @@ def test_a_higher_version_is_a_change_that_is_named(world: World) -> None:
     assert world.verdicts() == {}
     for tag in ("1.29", "1.30-alpine", "2.0", "latest"):
         move(world, f"nginx {tag}", f"{NGINX}:{tag}")
-    step = world.plan().step_of("proxy")
+    plan = world.plan()
+    step = plan.step_of("proxy")
     assert step is not None
     assert step.parents[0].reference == f"{NGINX}:1.29"
+    (decision,) = (each for each in plan.decisions if each.image == "proxy")
+    (reason,) = decision.reasons
+    assert reason_words(reason).endswith(" (now 1.29)")
     assert world.build() == {"proxy": Outcome.BUILT}
     assert world.verdicts() == {}
 

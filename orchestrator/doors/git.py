@@ -7,7 +7,8 @@ import re
 import subprocess
 from urllib.parse import urlsplit
 
-from orchestrator.doors.git_tree import Blobs, GitFiles, GitTree
+from orchestrator.doors.git_objects import Objects
+from orchestrator.doors.git_tree import GitFiles, GitTree
 from orchestrator.errors import Unavailable, UsageError
 from orchestrator.model.source import Revision
 
@@ -108,10 +109,8 @@ class RealGit:
         base = self._merge_base(reference)
         prefix = os.fsdecode(_answer(self._run("rev-parse", "--show-prefix")).rstrip(b"\n"))
         tree = f"{base}:{prefix.rstrip('/')}"
-        listing = b""
-        if not self._run("rev-parse", "--verify", "--quiet", tree).returncode:
-            listing = _answer(self._run("ls-tree", "-r", "-t", "-z", "--full-tree", tree))
-        return GitFiles(GitTree(listing, Blobs(self._cat_file, self._timeout_s)), name, base[:12])
+        root = self._run("rev-parse", "--verify", "--quiet", tree).stdout.strip()
+        return GitFiles(GitTree(root, Objects(self._cat_file, self._timeout_s)), name, base[:12])
 
     def _merge_base(self, reference: str) -> str:
         try:
@@ -141,9 +140,9 @@ class RealGit:
             )
         return base.decode()
 
-    def _cat_file(self) -> subprocess.Popen[bytes]:
+    def _cat_file(self, *arguments: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            (*COMMAND, "-C", self._directory, "cat-file", "--batch"),
+            (*COMMAND, "-C", self._directory, "cat-file", *arguments),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

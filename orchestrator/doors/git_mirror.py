@@ -16,8 +16,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from orchestrator.doors.git import COMMAND, environment
+from orchestrator.doors.git_objects import Readers, Start
 from orchestrator.doors.git_transfer import reason, transfer
-from orchestrator.doors.git_tree import Blobs, GitTree
+from orchestrator.doors.git_tree import GitTree
 from orchestrator.doors.tree import Kind
 from orchestrator.errors import Unavailable
 
@@ -45,6 +46,8 @@ _EVERYTHING = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 _HEAD = "refs/orchestrate/HEAD"
 #: A file of ours in a mirror that was fetched once.
 _FETCHED = "orchestrate-fetched"
+#: Another, in one that lacks what it should have: the next fetch makes it again.
+_BROKEN = "orchestrate-broken"
 NEVER = "it was never fetched here"
 _NO_HEAD = "couldn't find remote ref HEAD"
 #: What git says of a mirror that is broken, or that one which was killed has left locked.
@@ -52,6 +55,12 @@ _DAMAGED = re.compile(
     r"corrupt|bad (?:object|signature|tree|config)|invalid object|unable to read|cannot lock ref|"
     r"unable to create .*\.lock|loose object|packfile .* (?:cannot|does not)|"
     r"did not send all necessary objects|index file .* is too small|not a git repository: ",
+    re.IGNORECASE,
+)
+#: What git says besides where there is nothing wrong with the mirror.
+_NO_ROOM = re.compile(
+    r"No space left|Out of diskspace|quota exceeded|Permission denied|Read-only file system|"
+    r"insufficient permission",
     re.IGNORECASE,
 )
 
@@ -78,6 +87,7 @@ class GitMirrors:
         self._directory = directory
         self._silence_s = silence_s
         self._timeout_s = timeout_s
+        self._readers = Readers(_cat_file, _LOCAL_TIMEOUT_S, _note_broken)
 
     def fetch(self, url: str, references: frozenset[str]) -> None:
         """Bring every branch and tag here, and forget those that are gone; see the protocol."""
@@ -88,11 +98,14 @@ class GitMirrors:
             return
         with self._locked(mirror):
             self._make(mirror)
-            code, said = self._fetch(mirror, url, references)
-            if code and _DAMAGED.search(said):
-                _remove(mirror)
-                self._make(mirror)
-                code, said = self._fetch(mirror, url, references)
+            broken = _marked(mirror, _BROKEN)
+            code, said = (0, "") if broken else self._fetch(mirror, url, references)
+            if broken or (code and _is_damaged(said)):
+                with _aside(mirror):
+                    self._make(mirror)
+                    code, said = self._fetch(mirror, url, references)
+                    if code:
+                        raise Unavailable(f"git says: {reason(said)}")
             if code:
                 raise Unavailable(f"git says: {reason(said)}")
             (mirror / _FETCHED).touch()
@@ -105,7 +118,7 @@ class GitMirrors:
     def commit(self, url: str, reference: str) -> str:
         """Return the commit that a reference means, as last fetched; see the protocol."""
         mirror = self._mirror(url)
-        if not (mirror / _FETCHED).exists():
+        if not _marked(mirror, _FETCHED):
             raise Unavailable(NEVER)
         return chosen(reference, lambda name: self._commit(mirror, name or _HEAD))
 
@@ -116,15 +129,14 @@ class GitMirrors:
     def tree(self, url: str, commit: str) -> GitTree:
         """Return a commit's files; see the protocol."""
         mirror = self._mirror(url)
-        listing = self._answer(mirror, "ls-tree", "-r", "-t", "-z", "--full-tree", commit)
+        root = self._answer(mirror, "rev-parse", "--verify", f"{commit}^{{tree}}").strip()
         tree = GitTree(
-            listing,
-            Blobs(lambda: self._cat_file(mirror), _LOCAL_TIMEOUT_S),
-            submodules=Kind.SUBMODULE,
-            refuses_pointers=True,
+            root, self._readers.of(mirror), submodules=Kind.SUBMODULE, refuses_pointers=True
         )
-        if tree.impossible:
-            raise Unavailable(f"it has a file that no directory can have: {tree.impossible[0]!r}")
+        try:
+            tree.entries("")
+        except OSError as error:
+            raise Unavailable(f"{commit[:12]} cannot be read: {error.strerror}") from error
         return tree
 
     def remember(self, url: str, name: str, commit: str) -> None:
@@ -136,7 +148,7 @@ class GitMirrors:
     def remembered(self, url: str, name: str) -> str | None:
         """Return the commit that was kept under a name; see the protocol."""
         mirror = self._mirror(url)
-        if not (mirror / _FETCHED).exists():
+        if not _marked(mirror, _FETCHED):
             return None
         return self._commit(mirror, f"refs/orchestrate/used/{name}")
 
@@ -174,6 +186,9 @@ class GitMirrors:
         """Make an empty mirror, or make one whole whose making was interrupted."""
         if mirror.exists() and mirror.stat().st_uid != os.geteuid():
             raise Unavailable(f"its mirror {mirror} is another user's")
+        if _marked(mirror, _FETCHED):
+            # Git would write its configuration again, and on a full disk lose it.
+            return
         done = self._run(None, "init", "--quiet", "--bare", "--template=", str(mirror))
         if done.returncode:
             _remove(mirror)
@@ -215,22 +230,13 @@ class GitMirrors:
             self._run(mirror, "gc", "--auto", "--quiet", timeout_s=self._timeout_s)
 
     def _has(self, mirror: Path, commit: str) -> bool:
-        return (mirror / _FETCHED).exists() and self._commit(mirror, commit) is not None
+        whole = _marked(mirror, _FETCHED) and not _marked(mirror, _BROKEN)
+        return whole and self._commit(mirror, commit) is not None
 
     def _commit(self, mirror: Path, name: str) -> str | None:
         """Return the commit that a name leads to; None where it is not there."""
         done = self._run(mirror, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
         return None if done.returncode else done.stdout.decode().strip()
-
-    def _cat_file(self, mirror: Path) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            (*_git(mirror), "cat-file", "--batch"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            env=environment(),
-        )
 
     def _answer(self, mirror: Path | None, *arguments: str) -> bytes:
         done = self._run(mirror, *arguments)
@@ -287,10 +293,57 @@ def chosen(reference: str, commit_of: Callable[[str], str | None]) -> str:
     raise Unavailable(what)
 
 
+def _cat_file(mirror: Path) -> Start:
+    def start(*arguments: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            (*_git(mirror), "cat-file", *arguments),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            env=environment(),
+        )
+
+    return start
+
+
 def _git(mirror: Path | None) -> tuple[str, ...]:
     settings = (word for setting in _SETTINGS for word in ("-c", setting))
     where = (f"--git-dir={mirror}",) if mirror else ()
     return (*COMMAND, *settings, *where)
+
+
+def _marked(mirror: Path, mark: str) -> bool:
+    # What nobody may look into is as good as not there; `Path.exists` would raise.
+    return os.path.exists(mirror / mark)
+
+
+def _note_broken(mirror: Path) -> None:
+    with suppress(OSError):
+        (mirror / _BROKEN).touch()
+
+
+def _is_damaged(said: str) -> bool:
+    """Say whether git complains of the mirror, rather than of its server or a full disk."""
+    own = [line for line in re.split(r"[\r\n]+", said) if not line.startswith("remote:")]
+    return not any(map(_NO_ROOM.search, own)) and any(map(_DAMAGED.search, own))
+
+
+@contextmanager
+def _aside(mirror: Path) -> Iterator[None]:
+    """Make room for a new mirror; the old one comes back where none can be made."""
+    aside = mirror.with_suffix(f".{os.getpid()}.old")
+    _delete(aside)
+    mirror.rename(aside)
+    try:
+        yield
+    except BaseException:
+        _delete(mirror)
+        aside.rename(mirror)
+        raise
+    # Also those of who was killed meanwhile.
+    for old in mirror.parent.glob(f"{mirror.stem}.*.old"):
+        _delete(old)
 
 
 def _remove(mirror: Path) -> None:
@@ -298,4 +351,11 @@ def _remove(mirror: Path) -> None:
     aside = mirror.with_suffix(f".{os.getpid()}.old")
     with suppress(OSError):
         os.rename(mirror, aside)
-        shutil.rmtree(aside, ignore_errors=True)
+        _delete(aside)
+
+
+def _delete(mirror: Path) -> None:
+    """Delete a directory, or the file that stands in its place, as far as that is possible."""
+    shutil.rmtree(mirror, ignore_errors=True)
+    with suppress(OSError):
+        mirror.unlink(missing_ok=True)

@@ -17,7 +17,9 @@ _GRACE_S = 5.0
 _LONGEST_BYTES = 1 << 16
 _LONGEST = 300
 _SPEAKERS = ("fatal: ", "error: ", "ERROR: ")
-_USER_INFO = re.compile(r"(?<=://)[^\s/@'\"]+(?=@)")
+_SSH = ("ssh: ", "Connection closed by ", "Connection reset by ", "kex_exchange_")
+#: A password may hold `@` and `/`, and what the configuration puts before an address a token.
+_SECRET = re.compile(r"(?<=://)[^\s'\"]+(?=@)|(?<=\?)[^\s'\"]+(?=['\"\s:]|$)")
 _REFUSED = (
     r"could not read (?:Username|Password)|[Aa]uthentication failed|Permission denied \(|"
     r"Access denied|terminal prompts disabled|returned error: 40[13]"
@@ -98,12 +100,16 @@ def transfer(
 def reason(said: str) -> str:
     """Return why git failed, in one line that holds no password, with a way out if one is known."""
     lines = [line.strip() for line in re.split(r"[\r\n]+", said) if line.strip()]
-    told = [line for line in lines if line.startswith(_SPEAKERS)] or lines[-1:] or ["no message"]
+    told = (
+        [line for line in lines if line.startswith(_SPEAKERS + _SSH)]
+        or lines[-1:]
+        or ["no message"]
+    )
     # The first is the cause; git then says that it could not read from the remote repository.
     first = next((line for line in lines if re.search(_REFUSED, line)), told[0])
     for speaker in _SPEAKERS:
         first = first.removeprefix(speaker)
-    clean = _USER_INFO.sub("***", "".join(c if c.isprintable() else " " for c in first))[:_LONGEST]
+    clean = _SECRET.sub("***", "".join(c if c.isprintable() else " " for c in first))[:_LONGEST]
     for pattern, way_out in _WAYS_OUT:
         if re.search(pattern, first):
             return f"{clean} ({way_out})"

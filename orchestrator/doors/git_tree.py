@@ -5,26 +5,20 @@ from __future__ import annotations
 import errno
 import io
 import os
-import select
-import subprocess
-import threading
-import weakref
-from collections.abc import Callable, Mapping
-from contextlib import suppress
 
 from orchestrator.doors.files import HIERARCHY_BYTES_AT_MOST, TreeFiles
+from orchestrator.doors.git_objects import Stored
 from orchestrator.doors.tree import Changed, Kind, OpenedFile, PathProblem, directory_of, find
 
-_SUBMODULE = b"160000"
-#: Modes of `git ls-tree`.
-_KINDS: Mapping[bytes, Kind] = {
-    b"040000": Kind.DIRECTORY,
-    b"100644": Kind.FILE,
-    b"100664": Kind.FILE,
-    b"100755": Kind.FILE,
-    b"120000": Kind.SYMLINK,
-}
-_EXECUTABLE = b"100755"
+#: A directory that holds itself in many ways has more files than anybody could read.
+DIRECTORIES_AT_MOST = 200_000
+
+#: Types of files in a tree's entries; what is none of them is a submodule.
+_KINDS = {0o040000: Kind.DIRECTORY, 0o100000: Kind.FILE, 0o120000: Kind.SYMLINK}
+_TYPE, _EXECUTABLE = 0o170000, 0o100
+_Entry = tuple[int, bytes]
+
+_LFS_POINTER_BYTES_AT_MOST = 1024
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 
 
@@ -68,60 +62,53 @@ class GitFiles(TreeFiles):
 class GitTree:
     """A tree of a commit; what it promises is said by :class:`~orchestrator.doors.tree.Tree`.
 
+    A directory is read when somebody looks into it. A name that no directory can have, which only
+    who makes trees by hand commits, is an error then.
+
     Args:
-        listing: what ``git ls-tree -r -t -z`` says of the directory.
-        blobs: reads their bytes.
+        root: the name of git's tree object; empty for no files.
+        stored: what the repository has.
         submodules: what they are taken for: where nobody checked them out, empty directories.
         refuses_pointers: files that Git LFS keeps elsewhere cannot be opened.
+        directories_at_most: that are looked into.
     """
 
     def __init__(
         self,
-        listing: bytes,
-        blobs: Blobs,
+        root: bytes,
+        stored: Stored,
         *,
         submodules: Kind = Kind.DIRECTORY,
         refuses_pointers: bool = False,
+        directories_at_most: int = DIRECTORIES_AT_MOST,
     ) -> None:
-        self._blobs = blobs
+        self._root = root
+        self._directories_at_most = directories_at_most
+        self._stored = stored
+        self._submodules = submodules
         self._refuses_pointers = refuses_pointers
-        self._kinds = {**_KINDS, _SUBMODULE: submodules}
-        self._children: dict[str, dict[str, tuple[bytes, bytes]]] = {"": {}}
-        #: Of what no directory can hold; only who makes trees by hand commits that.
-        self.impossible: list[str] = []
-        for line in filter(None, listing.split(b"\0")):
-            about, _, name = line.partition(b"\t")
-            mode, _, object_id = about.split(b" ")
-            path = name.decode("utf-8", "surrogateescape")
-            if not {"", ".", ".."}.isdisjoint(path.split("/")):
-                self.impossible.append(path)
-            if self._kinds.get(mode) is Kind.DIRECTORY:
-                self._children[path] = {}
-            children = self._children.setdefault(directory_of(path), {})
-            children[path.rpartition("/")[2]] = mode, object_id
+        self._directories: dict[str, dict[str, _Entry]] = {} if root else {"": {}}
 
     def kind(self, path: str) -> Kind | None:
         """Return what stands there; None when nothing does."""
         if not path:
             return Kind.DIRECTORY
         entry = self._entry(path)
-        return self._kinds.get(entry[0], Kind.DEVICE) if entry else None
+        return self._kind(entry) if entry else None
 
     def entries(self, path: str) -> list[tuple[str, Kind]]:
         """Return a directory's names and what they are, in any order."""
-        if path not in self._children:
+        found = self._directory(path)
+        if found is None:
             raise _error(errno.ENOTDIR if self._entry(path) else errno.ENOENT)
-        return [
-            (name, self._kinds.get(mode, Kind.DEVICE))
-            for name, (mode, _) in self._children[path].items()
-        ]
+        return [(name, self._kind(entry)) for name, entry in found.items()]
 
     def target(self, path: str) -> str:
         """Return a symlink's text."""
         entry = self._entry(path)
-        if entry is None or self._kinds.get(entry[0]) is not Kind.SYMLINK:
+        if entry is None or self._kind(entry) is not Kind.SYMLINK:
             raise _error(errno.EINVAL if entry else errno.ENOENT)
-        return self._blobs.read(entry[1]).decode("utf-8", "surrogateescape")
+        return self._stored.read(entry[1]).decode("utf-8", "surrogateescape")
 
     def open(self, path: str) -> OpenedFile:
         """Open a regular file."""
@@ -129,102 +116,68 @@ class GitTree:
         if entry is None:
             raise _error(errno.ENOENT)
         mode, object_id = entry
-        if self._kinds.get(mode) is not Kind.FILE:
-            raise Changed(f"is {self._kinds.get(mode, Kind.DEVICE)}, not a file")
-        content = self._blobs.read(object_id)
-        if self._refuses_pointers and content.startswith(_LFS_POINTER):
-            raise OSError(errno.ENOTSUP, "it is kept in Git LFS, which is not fetched")
-        return OpenedFile(
-            stream=io.BytesIO(content),
-            size_bytes=len(content),
-            executable=mode == _EXECUTABLE,
-        )
+        if self._kind(entry) is not Kind.FILE:
+            raise Changed(f"is {self._kind(entry)}, not a file")
+        stream, size_bytes = self._stored.open(object_id)
+        if self._refuses_pointers and size_bytes <= _LFS_POINTER_BYTES_AT_MOST:
+            with stream:
+                content = stream.read()
+            if content.startswith(_LFS_POINTER):
+                raise OSError(errno.ENOTSUP, "it is kept in Git LFS, which is not fetched")
+            stream = io.BytesIO(content)
+        executable = bool(mode & _EXECUTABLE)
+        return OpenedFile(stream=stream, size_bytes=size_bytes, executable=executable)
 
-    def _entry(self, path: str) -> tuple[bytes, bytes] | None:
-        return self._children.get(directory_of(path), {}).get(path.rpartition("/")[2])
+    def _kind(self, entry: _Entry) -> Kind:
+        return _KINDS.get(entry[0] & _TYPE, self._submodules)
 
+    def _entry(self, path: str) -> _Entry | None:
+        directory = self._directory(directory_of(path))
+        return directory.get(path.rpartition("/")[2]) if directory else None
 
-class Blobs:
-    """Blobs of a repository, by one ``git cat-file --batch`` that is started when needed.
-
-    Thread-safe. The process ends with the object.
-
-    Args:
-        start: starts it, with unbuffered pipes for standard input and output.
-        timeout_s: how long a blob may keep us waiting for its next bytes.
-    """
-
-    def __init__(self, start: Callable[[], subprocess.Popen[bytes]], timeout_s: float) -> None:
-        self._start = start
-        self._timeout_s = timeout_s
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._stop: Callable[[], object] | None = None
-        self._read_ahead = b""
-
-    def read(self, object_id: bytes) -> bytes:
-        """Return a blob's bytes.
-
-        Raises:
-            OSError: the repository lacks it, as a partial clone may, or git does not answer.
-        """
-        with self._lock:
-            try:
-                content = self._ask(object_id)
-            except OSError:
-                # Its answer may still come, and must not be taken for another one's.
-                if self._stop is not None:
-                    self._stop()
-                self._process, self._read_ahead = None, b""
-                raise
-        if content is None:
-            raise OSError(errno.EIO, "git does not have its content here")
-        return content
-
-    def _ask(self, object_id: bytes) -> bytes | None:
-        if self._process is None:
-            self._process = self._start()
-            self._stop = weakref.finalize(self, _end, self._process)
-        asked, answered = self._process.stdin, self._process.stdout
-        assert asked is not None and answered is not None  # noqa: PT018 - they are pipes
-        asked.write(object_id + b"\n")
-        header = self._line(answered.fileno()).split(b" ")
-        if len(header) != 3 or header[1] != b"blob":
+    def _directory(self, path: str) -> dict[str, _Entry] | None:
+        """Return name → entry; None where there is no directory."""
+        if path in self._directories:
+            return self._directories[path]
+        entry = self._entry(path) if path else None
+        if path and (entry is None or self._kind(entry) is not Kind.DIRECTORY):
             return None
-        return self._bytes(answered.fileno(), int(header[2]) + 1)[:-1]
-
-    def _line(self, descriptor: int) -> bytes:
-        while b"\n" not in self._read_ahead:
-            self._read_ahead += self._more(descriptor)
-        line, _, self._read_ahead = self._read_ahead.partition(b"\n")
-        return line
-
-    def _bytes(self, descriptor: int, count: int) -> bytes:
-        chunks, have = [self._read_ahead], len(self._read_ahead)
-        while have < count:
-            chunks.append(self._more(descriptor))
-            have += len(chunks[-1])
-        whole = b"".join(chunks)
-        self._read_ahead = whole[count:]
-        return whole[:count]
-
-    def _more(self, descriptor: int) -> bytes:
-        if not select.select([descriptor], [], [], self._timeout_s)[0]:
-            raise OSError(errno.ETIMEDOUT, f"git gave no answer in {self._timeout_s:g} s")
-        found = os.read(descriptor, 1 << 20)
-        if not found:
-            raise OSError(errno.EPIPE, "git ended")
+        if len(self._directories) >= self._directories_at_most:
+            what = f"there are more than {self._directories_at_most:,} directories"
+            raise OSError(errno.EMFILE, what)
+        is_here = entry is None or entry[0] & _TYPE in _KINDS
+        object_id = entry[1] if entry else self._root
+        found = _parsed(self._stored.read(object_id, b"tree"), len(self._root)) if is_here else {}
+        self._directories[path] = found
         return found
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    # It only reads; there is nothing that it could leave half done.
-    process.kill()
-    process.wait()
-    for stream in (process.stdin, process.stdout):
-        if stream is not None:
-            with suppress(OSError):
-                stream.close()
+def _parsed(content: bytes, digits: int) -> dict[str, _Entry]:
+    """Return the entries of a tree object: name → mode and the name of what stands there.
+
+    Args:
+        content: of the object.
+        digits: hexadecimal, of the names of objects.
+
+    Source: gitformat-pack, "tree objects"; `git ls-tree` prints the same.
+    """
+    found: dict[str, _Entry] = {}
+    at = 0
+    while at < len(content):
+        try:
+            space = content.index(b" ", at)
+            end = content.index(b"\0", space)
+            mode = int(content[at:space], 8)
+        except ValueError as error:
+            raise OSError(errno.EIO, "git has no directory there") from error
+        name, at = (
+            content[space + 1 : end].decode("utf-8", "surrogateescape"),
+            end + 1 + digits // 2,
+        )
+        if name in ("", ".", "..") or "/" in name:
+            raise OSError(errno.EINVAL, f"it has a file that no directory can have: {name!r}")
+        found[name] = mode, content[end + 1 : at].hex().encode()
+    return found
 
 
 def _error(number: int) -> OSError:

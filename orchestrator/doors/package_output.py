@@ -10,6 +10,7 @@ from types import MappingProxyType
 from orchestrator.model.packages import Update
 
 _SENTENCE_CHARACTERS = 300
+_CODE = re.compile(r"[0-9]{1,3}")
 _USERINFO = re.compile(r"://[^/@\s]+@")
 _WORD = re.compile(r"[A-Za-z0-9._][A-Za-z0-9+._~^:-]{0,255}")
 
@@ -79,16 +80,18 @@ def read_said(output: str, word: str) -> Said:
             if line.strip():
                 lines.append(line.rstrip("\r"))
             continue
-        kind, *rest = line.split()[1:]
-        if kind == "begin":
-            name, lines = rest[0], []
-            parts[name] = Part(lines=(), code=None)
-        elif kind == "end" and rest[:1] == [name]:
-            parts[name] = Part(lines=tuple(lines), code=int(rest[1]))
-            name = ""
-        elif kind == "missing":
-            missing = rest[0]
-        done = done or kind == "done"
+        # A program that reads its parents' arguments knows the word, and can write anything.
+        match line.split()[1:]:
+            case ["begin", name]:
+                lines = []
+                parts[name] = Part(lines=(), code=None)
+            case ["end", ended, code] if name == ended and _CODE.fullmatch(code):
+                parts[name] = Part(lines=tuple(lines), code=int(code))
+                name = ""
+            case ["missing", missing]:
+                pass
+            case ["done"]:
+                done = True
     if name:
         parts[name] = Part(lines=tuple(lines), code=None)
     return Said(parts=parts, missing=missing, done=done)
@@ -127,9 +130,9 @@ def pending_updates(manager: str, said: Said, installed: Mapping[str, str]) -> t
         raise Unreadable("it names no package sources")
     what = "its package sources cannot be read"
     failure = {"apt": _APT_FAILURE, "apk": _APK_FAILURE}.get(manager)
-    for line in _lines(said, "update", what):
-        if failure and failure.match(line):
-            raise Unreadable(f"{what}: {sentence(line)}")
+    lines = _lines(said, "update", what)
+    if failure and (failed := tuple(line for line in lines if failure.match(line))):
+        raise Unreadable(f"{what}: {_telling(failed)}")
     if not _sources(manager, said):
         raise Unreadable("it names no package sources")
     lines = _lines(said, "updates", "its package manager cannot say what is pending")
@@ -155,8 +158,11 @@ def _lines(said: Said, name: str, what: str) -> tuple[str, ...]:
 
 def _telling(lines: tuple[str, ...]) -> str:
     """Return the line that says most of what went wrong: the first error, else the last one."""
-    errors = [line for line in lines if re.match(r"(?:E:|Err|W: Failed|dpkg|.*[Ee]rror)", line)]
-    return sentence((errors or list(lines[-1:]) or [""])[0])
+    # apt's `Err:1 …` names the source alone, and the reason is in its summary.
+    for form in (r"E:|W: Failed", r"Err|dpkg|.*[Ee]rror"):
+        if errors := [line for line in lines if re.match(form, line)]:
+            return sentence(errors[0])
+    return sentence(lines[-1]) if lines else ""
 
 
 def _last(part: Part) -> str:
@@ -233,7 +239,7 @@ def _apk_updates(
 def _dnf_updates(
     lines: tuple[str, ...], said: Said, installed: Mapping[str, str]
 ) -> Iterator[Update]:
-    native = _last(said.parts["architecture"])
+    native = _last(said.parts["architecture"]) if "architecture" in said.parts else ""
     security = set(said.parts["security"].lines) if "security" in said.parts else set()
     for line in lines:
         words = line.removeprefix("=").split()

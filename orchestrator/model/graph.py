@@ -17,6 +17,7 @@ class NodeState(StrEnum):
     AWAIT = "await"
     RETAG = "retag"
     HELD = "held"
+    UNUSABLE = "unusable"
     FAILED = "failed"
     RETIRED = "retired"
 

@@ -29,6 +29,16 @@ class UpstreamState:
     manifests: Mapping[str, str]
     origin: str = ""
 
+    @property
+    def other_tag(self) -> str:
+        """The tag it was found under; empty where that is the one in its name."""
+        found, named = _tag_of(self.origin or self.reference), _tag_of(self.name)
+        return "" if found == (named or "latest") else found
+
+
+def _tag_of(reference: str) -> str:
+    return reference.partition("@")[0].rpartition("/")[2].partition(":")[2]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:

@@ -94,7 +94,8 @@ class Reason:
         was: the value before, a digest or a word; empty when there was none.
         now: the value now; empty when there is none, or it is not known yet.
         until: for what waits: RFC 3339 UTC, or ``YYYY-MM-DD`` of the last day; empty else.
-        because: what somebody wrote, or a registry answered; empty else.
+        because: what somebody wrote, or a registry answered: of an upstream the tag that is
+            followed, where its name has another one; empty else.
     """
 
     cause: Cause
@@ -111,7 +112,7 @@ class Decision:
 
     Attributes:
         image: image id.
-        verdict: keep, build, await or retag.
+        verdict: what is to be done.
         reasons: all of them, most telling first; empty for a plain keep.
         current: digest of what was last promoted; None where nothing was.
         key: the build key, where it is known.
@@ -262,7 +263,7 @@ class Plan:
         date: ``YYYYMMDD``, which is what ``{date}`` stands for.
         revision: commit with ``-dirty`` if so; empty outside git.
         decisions: one for every image, parents before children.
-        steps: parents before children; images that are kept have none.
+        steps: parents before children; images that are kept, or fail, have none.
         selection: what was asked for, as on the command line (``--exclude`` and ``--since`` with
             their dashes); empty: everything.
         mirrors: copies that come before every step.
@@ -303,5 +304,5 @@ class Plan:
         return not self.steps and not self.mirrors
 
     def step_of(self, image: str) -> Step | None:
-        """Return the image's step; None when it is kept."""
+        """Return the image's step; None when it is kept, or fails."""
         return next((step for step in self.steps if step.image == image), None)

@@ -14,6 +14,7 @@ _LOOKS = {
     NodeState.AWAIT: 'color="#bf8700", style="rounded,dashed"',
     NodeState.RETAG: 'color="#0969da"',
     NodeState.HELD: 'color="#cf222e", penwidth=2',
+    NodeState.UNUSABLE: 'color="#cf222e", penwidth=2, style="rounded,dotted"',
     NodeState.FAILED: 'color="#cf222e", penwidth=2, style="rounded,dashed"',
     NodeState.RETIRED: 'color="#8c959f", style="rounded,dotted"',
 }

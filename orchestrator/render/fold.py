@@ -12,12 +12,15 @@ from orchestrator.render.tree import Forest, Group
 MOST_LINES = 60
 #: Lines that a group must save to be worth one.
 LEAST_SAVED = 2
+#: Images on hold that are all listed by name: each has its own day and reason.
+_MOST_HELD = 20
 
-_Kind = tuple[Verdict, frozenset[Cause]]
+#: What happens to an image, why, and its own id where it shares no line with any other.
+_Kind = tuple[Verdict, frozenset[Cause], str]
 #: Of an image that is only built because what it stands on is.
-_CONSEQUENCE: _Kind = (Verdict.AWAIT, frozenset((Cause.PARENT_PENDING,)))
+_CONSEQUENCE: _Kind = (Verdict.AWAIT, frozenset((Cause.PARENT_PENDING,)), "")
 #: Of images that are only listed because of what stands on them.
-_IDLE: tuple[_Kind, ...] = ((Verdict.KEEP, frozenset()),)
+_IDLE: tuple[_Kind, ...] = ((Verdict.KEEP, frozenset(), ""),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +28,13 @@ class _Tree:
     """What is drawn under an image, itself included.
 
     Attributes:
+        kind: what happens to the image, and why.
         kinds: what happens to the busy ones, and why.
         height: levels above it.
         size: busy images.
     """
 
+    kind: _Kind
     kinds: frozenset[_Kind]
     height: int
     size: int
@@ -49,7 +54,7 @@ def groups_of(forest: Forest, most: int = MOST_LINES) -> dict[str, Group] | None
     listed = len(forest.busy) + bool(len(forest.decided) - len(forest.busy))
     if listed <= most:
         return None
-    trees = _trees(forest)
+    trees = _trees(forest, on_hold(forest.decided.values()))
     highest = max((tree.height for tree in trees.values()), default=0)
     found: dict[str, Group] = {}
     for plain in (True, False):
@@ -66,23 +71,31 @@ def groups_of(forest: Forest, most: int = MOST_LINES) -> dict[str, Group] | None
     return found
 
 
-def _trees(forest: Forest) -> dict[str, _Tree]:
+def on_hold(decisions: Iterable[Decision]) -> frozenset[str]:
+    """Return the ids of images that somebody holds on a parent; none where they are too many."""
+    held = [d.image for d in decisions if any(r.cause is Cause.HELD for r in d.reasons)]
+    return frozenset(held if len(held) <= _MOST_HELD else ())
+
+
+def _trees(forest: Forest, apart: frozenset[str]) -> dict[str, _Tree]:
     found: dict[str, _Tree] = {}
     for image in reversed(list(forest.decided)):
         if image not in forest.busy:
             continue
         above = [found[child] for child in forest.children[image] if child in found]
-        kinds = {_kind(forest.decided[image])}.union(*(tree.kinds for tree in above))
+        kind = _kind(forest.decided[image], apart)
         found[image] = _Tree(
-            kinds=frozenset(kinds),
+            kind=kind,
+            kinds=frozenset({kind}.union(*(tree.kinds for tree in above))),
             height=max((tree.height + 1 for tree in above), default=0),
             size=1 + sum(tree.size for tree in above),
         )
     return found
 
 
-def _kind(decision: Decision) -> _Kind:
-    return decision.verdict, frozenset(reason.cause for reason in decision.reasons)
+def _kind(decision: Decision, apart: frozenset[str]) -> _Kind:
+    causes = frozenset(reason.cause for reason in decision.reasons)
+    return decision.verdict, causes, decision.image if decision.image in apart else ""
 
 
 def _groups(
@@ -104,7 +117,7 @@ def _groups(
             tree = trees.get(image)
             if tree is None:
                 continue
-            kind = _kind(forest.decided[image])
+            kind = tree.kind
             follows = tree.kinds == {_CONSEQUENCE}
             # Nobody looks for what has a cause of its own behind something that has another.
             alone = tree.kinds <= {kind, _CONSEQUENCE} and kind not in _IDLE

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from orchestrator.model.plan import Cause, Decision, Plan, Step, Verdict
 from orchestrator.render.markdown_graph import plan_graph
-from orchestrator.render.reason_words import reasons_words
+from orchestrator.render.reason_words import reasons_words, telling
 from orchestrator.render.style import terminal_text
-from orchestrator.render.text_plan import sign_of
+from orchestrator.render.text_plan import behind_sentences, sign_of
 from orchestrator.render.words import (
     SIGNS,
     counted,
@@ -75,7 +75,7 @@ def plan_markdown(
     if holds_tags(plan):
         blocks.append("The tree was dirty, so no floating tag moves.")
     if plan.told:
-        blocks.append(f"It tells {escaped(told_words(plan.told))}.")
+        blocks.append(f"Subscribed: {escaped(told_words(plan.told))}.")
     if shown:
         blocks += [_table(shown), plan_graph(plan, parents, tiers or {})]
     at = f" at <code>{_name(revision_words(plan.revision))}</code>" if plan.revision else ""
@@ -103,6 +103,9 @@ def _details(
         copies = (f"- {escaped(mirror_words(copy))}" for copy in plan.mirrors)
         copied = _limited(copies, len(plan.mirrors), _MOST_COPIES, "\n", "- {}")
         yield _folded(f"{counted(len(plan.mirrors), 'upstream')} to copy first", copied)
+    if late := behind_sentences(plan):
+        said = "\n".join(f"- {escaped(sentence)}" for sentence in late)
+        yield _folded("How long images have been behind", said)
     if plan.steps:
         yield _folded("Tags", _tags(plan.steps))
     kept = [d.image for d in plan.decisions if d.verdict is Verdict.KEEP and sign_of(d) == "="]
@@ -156,9 +159,7 @@ def _table(shown: list[Decision]) -> str:
 
 
 def _first_reason(decision: Decision) -> str:
-    told = [r for r in decision.reasons if r.cause is not Cause.PARENT_PENDING]
-    # That a parent comes first is seen in the graph: it is told where it is the only reason.
-    first, *others = reasons_words(told or decision.reasons) or [""]
+    first, *others = reasons_words(telling(decision)) or [""]
     return escaped(first) + (f" (and {len(others)} more)" if others else "")
 
 

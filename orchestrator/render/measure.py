@@ -168,7 +168,7 @@ def _absorbed(done: list[UpstreamChange], style: Style, *, several: bool) -> lis
 def _sentence(done: list[UpstreamChange], when: str) -> str:
     found = percentiles([change.took_s for change in done])
     assert found is not None  # there is one at least
-    reached = f"{counted(found.count, 'upstream change')}{when} reached every image on it"
+    reached = f"{counted(found.count, 'upstream change')}{when} reached every image"
     if found.count == 1:
         return f"{reached} within {age_words(found.max_s)}."
     shares = {"half of them": found.p50_s, "90 %": found.p90_s, "99 %": found.p99_s}

@@ -40,6 +40,7 @@ _STATES = {
     NodeState.AWAIT: "waits",
     NodeState.RETAG: "retag",
     NodeState.HELD: "held",
+    NodeState.UNUSABLE: "failed",
     NodeState.FAILED: "failed",
     NodeState.RETIRED: "retired",
 }

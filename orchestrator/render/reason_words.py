@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from orchestrator.model.plan import Cause, Reason
+from orchestrator.model.plan import ADVISORY, WAITING, Cause, Decision, Reason
 from orchestrator.render.style import terminal_text
 from orchestrator.render.words import listed, listed_up_to, minute_words, short
 
@@ -18,7 +18,12 @@ def _change(reason: Reason) -> str:
 
 
 def _moved(kind: str) -> Callable[[Reason], str]:
-    return lambda reason: f"{_the(kind, reason)} moved {_change(reason)}".rstrip()
+    return lambda reason: f"{_the(kind, reason)} moved {_change(reason)}".rstrip() + _now(reason)
+
+
+def _now(reason: Reason) -> str:
+    """Return `` (now 1.28)`` where a range of versions is followed."""
+    return f" (now {short(reason.because)})" if reason.because else ""
 
 
 _ARTICLES = {"parent": "a", "tag": "a", "upstream": "an", "source": "a"}
@@ -84,7 +89,8 @@ def _tag_missing(reason: Reason) -> str:
 def _tag_elsewhere(reason: Reason) -> str:
     if not reason.subject:
         return "tags are elsewhere"
-    return f"tag {terminal_text(reason.subject)}: {_change(reason)}"
+    change = _change(reason)
+    return f"tag {terminal_text(reason.subject)}" + (f": {change}" if change else " put right")
 
 
 def _pending(reason: Reason) -> str:
@@ -170,13 +176,14 @@ def _not_followed(why: str) -> Callable[[Reason], str]:
 
 
 def _soaking(reason: Reason) -> str:
-    newest = f": {short(reason.now)}" if reason.now else ""
+    version = f" ({short(reason.because)})" if reason.because else ""
+    newest = f": {short(reason.now)}{version}" if reason.now else ""
     until = f" is used from {minute_words(reason.until)} UTC" if reason.until else ""
     return f"{_the('upstream', reason)} soaks{newest}{until}"
 
 
 def _unsoaked(reason: Reason) -> str:
-    return f"{_the('upstream', reason)} is taken unsoaked: nothing stands on an older one yet"
+    return f"{_the('upstream', reason)} is used without soaking: there is no older one to stay on"
 
 
 def _unusable(kind: str) -> Callable[[Reason], str]:
@@ -234,8 +241,8 @@ WORDS: Mapping[Cause, Callable[[Reason], str]] = {
     Cause.NOT_SELECTED: lambda reason: "not selected",
     Cause.PACKAGES: _packages,
     Cause.HELD: _held,
-    Cause.TOLD_ONLY: _not_followed("told, not rebuilt"),
-    Cause.NOT_FINAL: _not_followed("it feeds a build stage only"),
+    Cause.TOLD_ONLY: _not_followed("told, not rebuilt (notify)"),
+    Cause.NOT_FINAL: _not_followed("no rebuild for a build stage (final-only)"),
     Cause.SOAKING: _soaking,
     Cause.UNSOAKED: _unsoaked,
     Cause.UPSTREAM_UNUSABLE: _unusable("upstream"),
@@ -247,6 +254,16 @@ WORDS: Mapping[Cause, Callable[[Reason], str]] = {
 def reason_words(reason: Reason) -> str:
     """Return one line in plain words for a reason, with what was and what is now."""
     return WORDS[reason.cause](reason)
+
+
+def telling(decision: Decision) -> tuple[Reason, ...]:
+    """Return the reasons that are told where the order of images is seen beside them.
+
+    That a parent comes first is left out, but where nothing else sets the image in motion.
+    """
+    told = tuple(r for r in decision.reasons if r.cause is not Cause.PARENT_PENDING)
+    quiet = all(reason.cause in ADVISORY | WAITING for reason in told)
+    return decision.reasons if quiet else told
 
 
 def reasons_words(reasons: Iterable[Reason], *, every: bool = False) -> list[str]:

@@ -51,7 +51,9 @@ def config_text(title: str, rows: Iterable[Told], style: Style, *, origin: bool)
         )
         for row in rows
     ]
-    return "\n".join(table(header, made, style, whole=frozenset({0, 1}))) + "\n"
+    # Where it is from is what --origin asks for: there a long value gives way first.
+    whole = frozenset({0, 2 if origin else 1})
+    return "\n".join(table(header, made, style, whole=whole)) + "\n"
 
 
 def _where(row: Told) -> str:

@@ -150,6 +150,7 @@ def _paint(node: Node, style: Style) -> Paint:
         NodeState.AWAIT: style.note,
         NodeState.RETAG: style.note,
         NodeState.HELD: style.bad,
+        NodeState.UNUSABLE: style.bad,
         NodeState.FAILED: style.bad,
     }
     return paints.get(node.state, style.dim)

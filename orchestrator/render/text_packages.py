@@ -12,6 +12,8 @@ from orchestrator.render.words import age_words, listed, listed_up_to
 
 #: Lines of a kind, and images in one of them.
 _MOST_LINES, _MOST_NAMED = 4, 6
+#: Seconds in which one night asks all images.
+_ONE_ROUND_S = 3600
 
 
 def packages_lines(states: Mapping[str, PackageState], now: str, style: Style) -> list[str]:
@@ -29,10 +31,10 @@ def packages_lines(states: Mapping[str, PackageState], now: str, style: Style) -
     ages = [_s(now) - _s(s.asked_at) for s in states.values() if s.asked_at]
     reasons = {why for state in states.values() for why in state.unknown.values()}
     if not ages and reasons <= {"not asked yet"}:
-        text = "Packages of what is published now: not asked yet; `orchestrate patch` asks."
+        text = "Package updates: not asked for yet; `orchestrate patch` asks."
         return [style.dim(line) for line in style.wrap(text, then="  ")]
-    told = {age_words(age): None for age in (min(ages), max(ages))} if ages else {}
-    text = f"Packages asked {' to '.join(told)} ago." if told else "Packages asked in vain."
+    when = f" {_ago(ages)}" if ages else ", in vain"
+    text = f"Asked for package updates{when}."
     lines = [style.dim(line) for line in style.wrap(text, then="  ")]
     for sentences, paint in (
         (_unknown(states), style.warn),
@@ -44,6 +46,13 @@ def packages_lines(states: Mapping[str, PackageState], now: str, style: Style) -
             said[_MOST_LINES:] = [f"And {len(said) - _MOST_LINES} more of these: see -o json."]
         lines += [paint(line) for each in said for line in style.wrap(each, then="  ")]
     return lines
+
+
+def _ago(ages_s: list[int]) -> str:
+    """Return ``9 h ago``, or ``9 h to 10 d ago`` where images were asked at different times."""
+    newest, oldest = age_words(min(ages_s)), age_words(max(ages_s))
+    alike = max(ages_s) - min(ages_s) < _ONE_ROUND_S
+    return f"{oldest} ago" if alike or newest == oldest else f"{newest} to {oldest} ago"
 
 
 def _s(time: str) -> int:
@@ -80,7 +89,9 @@ def _waiting(states: Mapping[str, PackageState]) -> Iterator[str]:
     """Yield what waits for an image that does not know of it: its sources are others."""
     for image, state in states.items():
         for owner, updates in state.waits.items():
-            known = {u.package for u in states[owner].updates} if owner in states else set()
+            if owner not in states or states[owner].unknown:
+                continue  # Who was not asked may be offered it as well.
+            known = {u.package for u in states[owner].updates}
             names = [f"{u.package} {u.now}" for u in updates if u.package not in known]
             if names:
                 yield terminal_text(

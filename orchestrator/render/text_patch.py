@@ -19,6 +19,7 @@ _MOST_NAMES = 12
 _UNTOLD = ADVISORY | WAITING | {Cause.UNSOAKED, Cause.PAUSED}
 #: What has words of its own here.
 _OTHERWISE = {Cause.PACKAGES, Cause.UPSTREAM_MOVED, Cause.PARENT_MOVED, Cause.PARENT_PENDING}
+_OF_TAGS = {Cause.TAG_MISSING, Cause.TAG_ELSEWHERE}
 #: Outcomes after which an image is another one, or has other tags.
 _CHANGED = (Outcome.BUILT, Outcome.REUSED, Outcome.RETAGGED)
 #: Causes that are told by what changed: the digests before and after say nothing to people.
@@ -80,11 +81,19 @@ def _why(step: Step, decision: Decision, results: Mapping[str, StepResult]) -> l
     # Parents that were waited for count where this run changed them.
     pending = [r.subject for r in decision.reasons if r.cause is Cause.PARENT_PENDING]
     changed = [name for name in pending if _is_changed(results.get(name))]
-    upstreams = [r.subject for r in decision.reasons if r.cause is Cause.UPSTREAM_MOVED]
+    upstreams = [
+        r.subject + (f" (now {r.because})" if r.because else "")
+        for r in decision.reasons
+        if r.cause is Cause.UPSTREAM_MOVED
+    ]
     parents = [r.subject for r in decision.reasons if r.cause is Cause.PARENT_MOVED] + changed
     rest = [
         _plain(reason) for reason in decision.reasons if reason.cause not in _UNTOLD | _OTHERWISE
     ]
+    result = results[step.image]
+    if rest and result.was != result.digest and all(r.cause in _OF_TAGS for r in rest):
+        # Its tags are elsewhere, because they are on what was current.
+        return ["built before"]
     return [
         *_packages(step.updates),
         *_moved("upstream", upstreams),

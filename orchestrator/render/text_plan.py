@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from orchestrator.model.behind import Behind
-from orchestrator.model.plan import Cause, Decision, Plan, Step, Verdict
+from orchestrator.model.plan import Decision, Plan, Step, Verdict
 from orchestrator.render.cells import cell_width, pad, wrap
 from orchestrator.render.fold import groups_of
-from orchestrator.render.reason_words import reasons_words
+from orchestrator.render.reason_words import reasons_words, telling
 from orchestrator.render.style import Style
 from orchestrator.render.table import Paint
 from orchestrator.render.text_packages import packages_lines
@@ -53,7 +53,7 @@ _LEGEND = {
     "!": "held back",
     "=": "up to date",
     "-": "left out",
-    "x": "cannot be had",
+    "x": "cannot be built",
 }
 
 
@@ -92,10 +92,11 @@ def plan_text(
         lines += _tree(plan, tree, forest, style, verbose=verbose)
         lines.append("")
     lines += _mirrors(plan, style, every=verbose or every)
-    lines += _behind(plan, style)
+    for sentence in behind_sentences(plan):
+        lines += map(style.dim, style.wrap(sentence, then="  "))
     lines += packages_lines(plan.packages, plan.created, style)
     if not plan.is_empty:
-        lines += _summary(plan, held, style)
+        lines += _summary(plan, style)
         lines += _ending(plan, style, next_steps=next_steps, folds=folds)
     else:
         lines += _nothing(plan, held, style)
@@ -207,9 +208,7 @@ def _group(
 
 
 def _reasons(decision: Decision, *, verbose: bool) -> list[str]:
-    told = [r for r in decision.reasons if r.cause is not Cause.PARENT_PENDING]
-    # That a parent comes first is seen in the tree: it is told where it is the only reason.
-    return reasons_words(decision.reasons if verbose or not told else told, every=verbose)
+    return reasons_words(decision.reasons if verbose else telling(decision), every=verbose)
 
 
 def _tags(step: Step) -> str:
@@ -285,7 +284,7 @@ def _mirrors(plan: Plan, style: Style, *, every: bool) -> list[str]:
     return [*map(style.note, lines), ""] if lines else []
 
 
-def _behind(plan: Plan, style: Style) -> list[str]:
+def behind_sentences(plan: Plan) -> list[str]:
     """Return a sentence for every upstream that images have been behind for a known time."""
     images: dict[str, list[str]] = {}
     longest: dict[str, Behind] = {}
@@ -299,19 +298,17 @@ def _behind(plan: Plan, style: Style) -> list[str]:
     lines: list[str] = []
     for lack in late[:_MOST_BEHIND]:
         who = listed_up_to(images[lack.upstream], _MOST_NAMED)
-        words = f"{behind_words((lack,))}: {who}.".replace("behind", "Behind", 1)
-        lines += map(style.dim, style.wrap(words, then="  "))
+        lines.append(f"{behind_words((lack,))}: {who}.".replace("behind", "Behind", 1))
     if len(late) > _MOST_BEHIND:
-        text = f"And behind {len(late) - _MOST_BEHIND} more: `orchestrate status` has them all."
-        lines += map(style.dim, style.wrap(text))
+        more = len(late) - _MOST_BEHIND
+        lines.append(f"And behind {more} more: `orchestrate status` has them all.")
     return lines
 
 
-def _summary(plan: Plan, held: int, style: Style) -> list[str]:
-    back = f" ({held} held back)" if held else ""
-    lines = [style.bold(line) for line in style.wrap(f"Plan: {plan_words(plan)}{back}.")]
+def _summary(plan: Plan, style: Style) -> list[str]:
+    lines = [style.bold(line) for line in style.wrap(f"Plan: {plan_words(plan)}.")]
     if plan.told:
-        lines += [style.dim(line) for line in style.wrap(f"It tells {told_words(plan.told)}.")]
+        lines += [style.dim(line) for line in style.wrap(f"Subscribed: {told_words(plan.told)}.")]
     return lines
 
 
@@ -341,7 +338,7 @@ def _ending(plan: Plan, style: Style, *, next_steps: bool, folds: bool) -> list[
 def _nothing(plan: Plan, held: int, style: Style) -> list[str]:
     failed = plan.summary()[Verdict.FAIL]
     apart = [f"{held} held back"] if held else []
-    apart += [f"{failed} cannot be had"] if failed else []
+    apart += [f"{failed} cannot be built"] if failed else []
     apart += left_out_words(plan)
     good = len(plan.decisions) - held - failed - sum(map(is_left_out, plan.decisions))
     verb = "is" if good == 1 else "are"

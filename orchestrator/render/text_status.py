@@ -9,7 +9,7 @@ from orchestrator.model.plan import Cause, Verdict
 from orchestrator.model.status import Explanation, ImageStatus
 from orchestrator.model.time import rfc3339, seconds_of
 from orchestrator.render.cells import cell_width
-from orchestrator.render.fold import MOST_LINES, common
+from orchestrator.render.fold import MOST_LINES, common, on_hold
 from orchestrator.render.reason_words import reasons_words
 from orchestrator.render.style import Style
 from orchestrator.render.table import Cell, Paint, Row, table
@@ -39,7 +39,7 @@ def state_of(status: ImageStatus) -> str:
     if decision.verdict is Verdict.KEEP:
         return "up to date"
     if decision.verdict is Verdict.FAIL:
-        return "cannot be had"
+        return "cannot be built"
     if decision.verdict is Verdict.RETAG:
         return "candidate" if status.candidate else "tags differ"
     return "behind" if status.current else "never published"
@@ -102,10 +102,13 @@ def _grouped(statuses: Group) -> list[Group]:
     if len(behind) <= MOST_LINES:
         return _single(behind)
     found: list[Group] = []
+    apart = on_hold(status.decision for status in behind)
     for by_parent in (True, False):
         alike: dict[object, list[ImageStatus]] = {}
         for status in behind:
-            alike.setdefault(_like(status, by_parent=by_parent), []).append(status)
+            like = _like(status, by_parent=by_parent)
+            key = status.image if status.image in apart else like
+            alike.setdefault(key, []).append(status)
         found = [tuple(group) for group in alike.values()]
         if len(found) <= MOST_LINES:
             break
@@ -223,7 +226,7 @@ def why_text(explanation: Explanation, style: Style) -> str:
 def _verdict(status: ImageStatus, style: Style) -> tuple[str, Paint]:
     image, decision = status.image, status.decision
     if is_held(decision):
-        return f"{image} is held back: it is not as the files say, and a run leaves it.", style.bad
+        return f"{image} is held back: a run leaves it as it is.", style.bad
     if any(reason.cause is Cause.RETIRED for reason in decision.reasons):
         return f"{image} is retired: nothing builds it any more.", style.dim
     if decision.verdict is Verdict.KEEP:

@@ -56,7 +56,7 @@ VERDICTS: Mapping[Verdict, str] = {
     Verdict.AWAIT: "waiting",
     Verdict.RETAG: "to retag",
     Verdict.KEEP: "kept",
-    Verdict.FAIL: "cannot be had",
+    Verdict.FAIL: "cannot be built",
 }
 
 
@@ -69,16 +69,22 @@ SIGNS: Mapping[str, str] = {
     "!": "held back",
     "=": "kept",
     "-": "left out",
-    "x": "cannot be had",
+    "x": "cannot be built",
 }
 
 
 def plan_words(plan: Plan) -> str:
-    """Return ``3 to build, 2 waiting, 4 kept``: what occurs, in this order."""
+    """Return ``3 to build, 2 waiting, 4 kept (1 held back)``: what occurs, in this order."""
     counts = plan.summary()
+    held = sum(map(is_held, plan.decisions))
     counts[Verdict.KEEP] -= sum(map(is_left_out, plan.decisions))
     said = [f"{len(plan.mirrors)} to mirror"] if plan.mirrors else []
-    said += [f"{counts[verdict]} {word}" for verdict, word in VERDICTS.items() if counts[verdict]]
+    back = {Verdict.KEEP: f" ({held} held back)"} if held else {}
+    said += [
+        f"{counts[verdict]} {word}{back.get(verdict, '')}"
+        for verdict, word in VERDICTS.items()
+        if counts[verdict]
+    ]
     return ", ".join(said + left_out_words(plan))
 
 
@@ -141,6 +147,7 @@ NODE_STATES: Mapping[NodeState, str] = {
     NodeState.AWAIT: "waits",
     NodeState.RETAG: "tags only",
     NodeState.HELD: "held back",
+    NodeState.UNUSABLE: "cannot be built",
     NodeState.FAILED: "failed last",
     NodeState.RETIRED: "retired",
 }
@@ -191,16 +198,18 @@ def span_words(seconds: float) -> str:
 
 
 def behind_words(lacks: Iterable[Behind]) -> str:
-    """Return ``behind debian:12 for 3 days``, or of several ``debian:12 for 3 days and …``.
+    """Return ``behind debian:12 for 3 days``, or ``behind a and b for 3 days, and c for 9 hours``.
 
     Only what is known to be behind for some time is told; empty where there is none.
     """
-    told = [
-        f"{terminal_text(lack.upstream)} for {span_words(lack.for_s)}"
-        for lack in lacks
-        if lack.for_s is not None
-    ]
-    return f"behind {listed(told)}" if told else ""
+    late: dict[str, list[str]] = {}
+    for lack in lacks:
+        if lack.for_s is not None:
+            late.setdefault(span_words(lack.for_s), []).append(terminal_text(lack.upstream))
+    told = [f"{listed(names)} for {span}" for span, names in late.items()]
+    if all(len(names) == 1 for names in late.values()):
+        return f"behind {listed(told)}" if told else ""
+    return f"behind {', and '.join(told)}"
 
 
 def duration_words(seconds: float) -> str:

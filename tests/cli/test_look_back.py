@@ -73,7 +73,7 @@ def test_how_long_upstream_changes_took(stage: Stage) -> None:
     data = stage.run("history", "--slo", "-o", "json").data
     assert (data["total"]["count"], data["total"]["max_s"]) == (1, 3600 * 5.0)
     assert [found["hierarchy"] for found in data["open"]] == ["silver"]
-    assert "reached every image on it within 5 h" in stage.run("history", "--slo").out
+    assert "reached every image within 5 h" in stage.run("history", "--slo").out
     assert stage.run("history", "--slo", "--since", "1970-02-01").out.startswith("No upstream")
 
 

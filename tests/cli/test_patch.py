@@ -221,6 +221,14 @@ def test_a_repeated_option_is_known(published: Stage) -> None:
     assert "debian:12" in ran.err
 
 
+def test_what_upstreams_show_is_remembered(published: Stage) -> None:
+    """From then on it soaks."""
+    before = published.world.history.sightings("gold")
+    move_upstream(published)
+    published.run("patch")
+    assert len(published.world.history.sightings("gold")) == len(before) + 1
+
+
 def test_selectors_choose_what_the_night_is_about(published: Stage) -> None:
     """The others are left, and what is chosen stands on what is published of them."""
     move_upstream(published)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import re
 import signal
+import threading
 from pathlib import Path
 
 import pytest
 
 from orchestrator.doors.memory.history import MemoryHistory
+from orchestrator.doors.memory.packages import MemoryPackages
 from orchestrator.errors import BuildFailed
+from orchestrator.model.names import Repository
+from orchestrator.model.packages import PackageAnswer
 from tests.cli.processes import TWINS, started
 from tests.cli.stage import Ran, Stage
 from tests.world import UPSTREAM, put_image
@@ -146,3 +150,38 @@ def test_two_nights_never_overlap_and_a_killed_one_leaves_the_next_free(
         assert first.end().code == -signal.SIGKILL
     with started(*line, XDG_STATE_HOME=where) as third:
         assert third.end().code == 0
+
+
+class _Signalled(MemoryPackages):
+    """Somebody stops the night while an image is being asked."""
+
+    def ask(
+        self,
+        repository: Repository,
+        digest: str,
+        platform: str,
+        manager: str,
+        *,
+        cancelled: threading.Event,
+    ) -> PackageAnswer:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert cancelled.wait(60)
+        return super().ask(repository, digest, platform, manager, cancelled=cancelled)
+
+
+def test_a_night_that_is_stopped_while_it_asks_begins_nothing(stage: Stage) -> None:
+    """Though something is to do; the next one does it."""
+    world = stage.world
+    world.dockerfiles = {"base": "FROM debian:12\nRUN apt-get install openssl\n"}
+    world.extra = {"base": ", packages: apt"}
+    world.packages.archive = {"openssl": "1"}
+    world.write()
+    stage.write()
+    assert stage.run("build", "-q").code == 0
+    put_image(world.registry, UPSTREAM, "debian 12.2")
+    twin, world.packages = world.packages, _Signalled(world.registry, world.clock)
+    ran = stage.run("patch")
+    assert (ran.code, ran.out) == (128 + signal.SIGTERM, "")
+    assert len(world.history.runs()) == 1
+    world.packages = twin
+    assert stage.run("patch").out.startswith("base 1: ")

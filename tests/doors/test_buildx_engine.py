@@ -20,7 +20,9 @@ from orchestrator.errors import BuilderUnavailable, BuildFailed
 from orchestrator.layout import Layout, read_layout
 from orchestrator.model.event import StepProgress
 from orchestrator.model.hierarchy import BuildOptions, Secret
+from orchestrator.model.image_config import diff_ids
 from orchestrator.model.run import FailureCause
+from orchestrator.prepare import REFRESH_ARG
 from tests.doors.build_requests import (
     busybox,
     context,
@@ -54,14 +56,15 @@ class Bench:
         progress: Callable[[StepProgress], None] = lambda _progress: None,
         cancelled: threading.Event | None = None,
         path: str = "Dockerfile",
+        nonce: bytes | None = None,
         **request: Any,
     ) -> Layout:
-        """Build from busybox and a nonce, so that no step comes from a cache."""
+        """Build from busybox and a nonce, so that no step comes from the cache of another one."""
         built = make_image(**{"platforms": NATIVE} | (image or {}))
         output = run_build(
             client or Buildx(directory=str(self.where)),
             make_request(built, dockerfile=path, **request),
-            context(dockerfile, {**busybox(), "nonce": uuid.uuid4().bytes}),
+            context(dockerfile, {**busybox(), "nonce": nonce or uuid.uuid4().bytes}),
             self.where / uuid.uuid4().hex,
             log_path=self.log,
             progress=progress,
@@ -94,6 +97,29 @@ def test_image_has_the_time_that_was_asked_for(bench: Bench) -> None:
     config = json.loads(layout.blobs[layout.manifests[layout.entries[0].digest].config_digest()])
     times = {config["created"], *(step["created"] for step in config["history"])}
     assert times == {"2023-11-14T22:13:20Z"}
+
+
+def test_only_a_stage_that_asks_for_the_epoch_loses_its_cache(bench: Bench) -> None:
+    """From its `ARG` on; the same epoch again finds the same layers."""
+    throw = "RUN cat /proc/sys/kernel/random/uuid >"
+    dockerfile = (
+        f"{BASE.replace('scratch', 'scratch AS kept')}{throw} /kept\n"
+        f"FROM kept AS asks\n{throw} /above\nARG {REFRESH_ARG}\n{throw} /below\n"
+        "FROM scratch\n"
+        "COPY --from=kept /kept /\nCOPY --from=asks /above /\nCOPY --from=asks /below /\n"
+    )
+    nonce = uuid.uuid4().bytes
+
+    def layers(epoch: str) -> tuple[str, ...]:
+        asked = ((REFRESH_ARG, epoch),) if epoch else ()
+        layout = bench.build(dockerfile, nonce=nonce, build_args=asked)
+        manifest = layout.manifests[layout.entries[0].digest]
+        return diff_ids(layout.blobs[manifest.config_digest()])
+
+    first, second, again, none = (layers(epoch) for epoch in ("pkg-1", "pkg-2", "pkg-1", ""))
+    assert first[:2] == second[:2] == none[:2]
+    assert first[2] != second[2]
+    assert again == first
 
 
 @pytest.mark.parametrize("docker", [("docker",), THROUGH_DOCKER], ids=["plugin", "docker"])

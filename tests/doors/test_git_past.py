@@ -181,7 +181,7 @@ def test_a_git_that_dies_or_hangs_is_an_error_and_not_the_end(
         monkeypatch.setenv("PATH", f"{broken}:{real}")
         with pytest.raises(InvalidInput) as raised:
             other.hierarchy_text()
-        assert "cannot be read at" in raised.value.problems[0].what
+        assert "cannot be looked at: git " in raised.value.problems[0].what
         monkeypatch.setenv("PATH", real)
         assert other.hierarchy_text() == b"version: 1\n"
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestrator.doors.package_output import (
     Unreadable,
@@ -20,6 +23,7 @@ WORD = "9f1c"
 DPKG = """\
 adduser all 3.134 ii
 gone amd64 1.0 rc
+half amd64 1.0 iHR
 libc6 amd64 2.36-9+deb12u13 ii
 libc6 i386 2.36-9+deb12u13 ii
 tzdata all 2025b-0+deb12u2 hi
@@ -180,7 +184,24 @@ def test_dnf() -> None:
                 ("sources", "http://d"),
                 ("updates", ""),
             ),
-            "cannot be read: Err:1",
+            "cannot be read: W: Failed to fetch http://d/InRelease Could not resolve 'd'",
+        ),
+        (
+            "apt",
+            (
+                (
+                    "update",
+                    (
+                        "Err:1 http://d ./ InRelease\n"
+                        "  Could not connect to d:80\n"
+                        "Reading package lists...\n"
+                        "E: Failed to fetch http://d/./InRelease  Could not connect to d:80\n"
+                        "E: Some index files failed to download."
+                    ),
+                    100,
+                ),
+            ),
+            "cannot be read: E: Failed to fetch http://d/./InRelease Could not connect to d:80",
         ),
         ("apt", (("update", ""), ("sources", ""), ("updates", "")), "names no package sources"),
         (
@@ -291,3 +312,25 @@ def test_the_scripts_are_for_any_shell(manager: str, asked: bool) -> None:
     text = script(manager, WORD, pending=asked)
     subprocess.run(["sh", "-n", "-c", text], check=True)
     assert ("update" in text) is asked
+
+
+PARTS = ("architecture", "installed", "sources", "update", "updates", "security")
+WORDS = (*PARTS, "begin", "end", "missing", "done", "0", "-1", "9" * 5000)
+#: Lines that are marks, whole or damaged, and lines that are not.
+LINES = st.one_of(
+    st.lists(st.sampled_from(WORDS), max_size=4).map(lambda words: " ".join((f"@{WORD}", *words))),
+    st.sampled_from(PARTS).map(lambda name: f"@{WORD} begin {name}"),
+    st.sampled_from(PARTS).map(lambda name: f"@{WORD} end {name} 0"),
+    st.sampled_from((f"@{WORD} ", "x amd64 1 ii", "repo id", "=x a 2", "=x", "Inst x [1] (2 [a])")),
+)
+
+
+@given(st.lists(LINES, max_size=30))
+def test_marks_that_somebody_forged_are_no_accident(lines: list[str]) -> None:
+    """A hostile program can find out the word; then nobody knows, and nothing else happens."""
+    said = read_said("\n".join(lines), WORD)
+    for manager in ("apt", "apk", "dnf"):
+        with suppress(Unreadable):
+            pending_updates(manager, said, {"x": "1"})
+        with suppress(Unreadable):
+            installed_packages(manager, said)

@@ -194,6 +194,31 @@ def test_800_statuses_fit_on_a_screen(golden: Golden) -> None:
     golden("status-800-80.txt", shown)
 
 
+def with_holds(number: int) -> Large:
+    """Return 500 images that changed by themselves, and some that somebody holds."""
+    world = large(1, 1, 500)
+    apps = [image for image in world.decisions if image.startswith("app-")]
+    for image in apps[number:]:
+        world.change(image)
+    for n, image in enumerate(apps[:number]):
+        because = f"#{n}"
+        reason = Reason(cause=Cause.HELD, subject="gunicorn-0-0", because=because)
+        world.keep(image, reasons=(reason,))
+    return world
+
+
+@pytest.mark.parametrize("shown", ["plan", "status"])
+def test_what_is_held_is_listed_by_name(shown: str) -> None:
+    """Until when and why is different for each: nobody is to forget one of them."""
+    world = with_holds(9)
+    said = text(world) if shown == "plan" else status_text(statuses(world), STYLE)
+    assert "app-0-0-9 … and" in said
+    assert all(f": #{n}" in " ".join(said.split()) for n in range(9))
+    many = with_holds(400)
+    said = text(many) if shown == "plan" else status_text(statuses(many), STYLE)
+    assert len(said.splitlines()) < 90
+
+
 def test_statuses_that_are_up_to_date_are_only_counted() -> None:
     """800 images of which two are behind: two rows."""
     world = large(10, 6, 12)

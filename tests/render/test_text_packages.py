@@ -24,17 +24,15 @@ def test_no_image_has_packages() -> None:
 def test_nobody_ever_asked() -> None:
     """That is said, with the command that asks."""
     state = PackageState(image="base", asked_at="", unknown={ARM64: "not asked yet"})
-    assert lines(state) == [
-        "Packages of what is published now: not asked yet; `orchestrate patch` asks."
-    ]
+    assert lines(state) == ["Package updates: not asked for yet; `orchestrate patch` asks."]
 
 
 def test_the_age_of_the_answers() -> None:
     """One where all are of a night, else the youngest and the oldest."""
     base = PackageState(image="base", asked_at=AT)
-    assert lines(base) == ["Packages asked 9 h ago."]
+    assert lines(base) == ["Asked for package updates 9 h ago."]
     old = PackageState(image="old", asked_at="2026-11-12T03:00:00Z")
-    assert lines(base, old) == ["Packages asked 9 h to 10 d ago."]
+    assert lines(base, old) == ["Asked for package updates 9 h to 10 d ago."]
 
 
 def test_what_is_unknown_is_told_together() -> None:
@@ -44,7 +42,7 @@ def test_what_is_unknown_is_told_together() -> None:
         PackageState(image="base", asked_at=AT, unknown=why),
         PackageState(image="python", asked_at=AT, unknown=why),
     ) == [
-        "Packages asked 9 h ago.",
+        "Asked for package updates 9 h ago.",
         "Updates of base and python are unknown on linux/amd64 and linux/arm64: its",
         "  package sources cannot be read.",
     ]
@@ -54,7 +52,7 @@ def test_asked_and_nobody_answered() -> None:
     """The reason is told, and no age."""
     state = PackageState(image="base", asked_at="", unknown={ARM64: "no shell"})
     assert lines(state) == [
-        "Packages asked in vain.",
+        "Asked for package updates, in vain.",
         "Updates of base are unknown on linux/arm64: no shell.",
     ]
 
@@ -72,10 +70,13 @@ def test_what_waits_for_somebody_who_does_not_know() -> None:
     update = Update(package="curl", was="1", now="2")
     child = PackageState(image="app", asked_at=AT, waits={"base": (update,)})
     knows = PackageState(image="base", asked_at=AT, updates=(update,))
-    assert lines(knows, child) == ["Packages asked 9 h ago."]
+    assert lines(knows, child) == ["Asked for package updates 9 h ago."]
     assert lines(PackageState(image="base", asked_at=AT), child)[1:] == [
         "app is offered curl 2, which is base's to bring, and not offered there."
     ]
+    unasked = PackageState(image="base", asked_at=AT, unknown={ARM64: "not asked yet"})
+    for beside in ((unasked, child), (child,)):
+        assert not any("offered" in line for line in lines(*beside))
 
 
 def test_many_of_a_kind() -> None:
@@ -89,4 +90,4 @@ def test_many_of_a_kind() -> None:
 def test_a_plan_that_somebody_wrote_by_hand() -> None:
     """A time that is none does no harm."""
     state = PackageState(image="base", asked_at="yesterday")
-    assert packages_lines({"base": state}, "now", PLAIN) == ["Packages asked 0 s ago."]
+    assert packages_lines({"base": state}, "now", PLAIN) == ["Asked for package updates 0 s ago."]

@@ -20,6 +20,7 @@ UPDATES = (
     Update(package="openssl", was="3.0.17-1", now="3.0.18-1", security=True),
     Update(package="tzdata", was="2026a", now="2026b"),
 )
+NOW = digest_of("now")
 UPSTREAM = Reason(
     cause=Cause.UPSTREAM_MOVED,
     subject="debian:bookworm-slim",
@@ -109,6 +110,20 @@ def test_what_is_built_from_a_dirty_tree_says_so() -> None:
     made = plan((step("base"), (UPSTREAM,)), revision="4f1c-dirty")
     text = patched_text(finished, made, VERSIONS, Style(color=False, width=0))
     assert "not promoted: the tree is dirty" in text
+
+
+def test_what_comes_back_is_told_in_words() -> None:
+    """The digests of its tags are those of the line: what matters is that it was there before."""
+    finished, _ = night()
+    back = replace(result("hello", Outcome.REUSED), was=digest_of("old"))
+    tag = Reason(cause=Cause.TAG_ELSEWHERE, subject="stable", was=digest_of("old"), now=NOW)
+    text = patched_text(
+        replace(finished, results=(back,)),
+        plan((step("hello"), (tag,))),
+        VERSIONS,
+        Style(color=False, width=0),
+    )
+    assert text.endswith("  built before\n")
 
 
 def test_where_nothing_changed_nothing_is_said() -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from orchestrator.model.plan import WAITING, Cause, Reason, Verdict
+from orchestrator.model.behind import Behind
+from orchestrator.model.plan import WAITING, Cause, Decision, Reason, Verdict
 from orchestrator.model.run import MoveState, Outcome, RunState
-from orchestrator.render.reason_words import WORDS, reason_words, reasons_words
+from orchestrator.render.reason_words import WORDS, reason_words, reasons_words, telling
 from orchestrator.render.words import (
     MOVES,
     OUTCOMES,
     RUN_STATES,
     VERDICTS,
     age_words,
+    behind_words,
     counted,
     duration_words,
     listed,
@@ -183,6 +187,28 @@ def test_package_updates_share_one_line() -> None:
     )
     (line,) = reasons_words([*updates, fix], every=True)
     assert line.endswith("lib4 1 → 2 and lib5 1 → 2")
+
+
+def test_upstreams_that_an_image_is_behind_for_one_time_share_it() -> None:
+    """The time is told once; where nobody knows it, nothing is."""
+    day_s = 86_400.0
+    lacks = [
+        Behind(upstream=name, digest="", since="", for_s=for_s)
+        for name, for_s in {"a": 3 * day_s, "b": 3 * day_s, "c": None, "d": 9 * day_s}.items()
+    ]
+    assert behind_words(lacks) == "behind a and b for 3 days, and d for 9 days"
+    assert behind_words(lacks[1:]) == "behind b for 3 days and d for 9 days"
+    assert behind_words(lacks[2:3]) == ""
+
+
+def test_what_is_waited_for_is_told_where_nothing_else_sets_an_image_in_motion() -> None:
+    """A note about a parent that is not followed does not read as the reason."""
+    waits = Reason(cause=Cause.PARENT_PENDING, subject="base")
+    note = Reason(cause=Cause.NOT_FINAL, subject="golang:1.22", was=WAS, now=NOW)
+    context = Reason(cause=Cause.CONTEXT, subject="web")
+    waiting = Decision(image="web", verdict=Verdict.AWAIT, reasons=(waits, note))
+    assert telling(waiting) == (waits, note)
+    assert telling(replace(waiting, reasons=(context, waits))) == (context,)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     "digests",
     about=f"""List every digest that a tag names, and what protects it from being deleted: a
     floating tag, being current, being what the files of now lead to, an image that stands on it,
-    a rollback of one of the last five runs that moved tags, a saved plan.
+    a rollback of one of the last five runs that moved tags, a saved plan; of a mirror's copies
+    also being the newest of the upstream.
 
     Nothing is deleted. Tags of build keys are listed with -v.
 

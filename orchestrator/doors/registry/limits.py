@@ -20,6 +20,9 @@ _UNSAID_S = 60.0
 
 _REMAINING = re.compile(r"\s*(\d{1,9})\b")
 _WINDOW = re.compile(r";\s*w\s*=\s*(\d{1,9})\b")
+_RESET = re.compile(r"\s*(\d{1,10})\b")
+#: What is more is a time, not a number of seconds to wait: nobody closes for three years.
+_MOST_S = 1e8
 
 
 class RateLimits:
@@ -87,13 +90,20 @@ class RateLimits:
     def _pause_s(self, answer: Answer, *, spent: bool) -> float | None:
         """Return for how long to leave a registry alone; None: as after any other fault.
 
-        Source: RFC 9110 for Retry-After; docs.docker.com/docker-hub/usage for the window.
+        Source: RFC 9110 for Retry-After; docs.docker.com/docker-hub/usage for the window;
+        draft-ietf-httpapi-ratelimit-headers-03 for RateLimit-Reset, which GitLab gives as a time.
         """
         asked_s = retry_after_s(answer.headers.get("retry-after"), self._clock.now_s())
         if asked_s is not None or not spent:
             return asked_s
         window = _WINDOW.search(answer.headers.get("ratelimit-remaining", ""))
-        return float(window[1]) if window else _UNSAID_S
+        if window:
+            return float(window[1])
+        reset = _RESET.match(answer.headers.get("ratelimit-reset", ""))
+        if reset is None:
+            return _UNSAID_S
+        said_s = float(reset[1])
+        return said_s if said_s < _MOST_S else max(0.0, said_s - self._clock.now_s())
 
     def _error(self, call: Call, left_s: float) -> RegistryUnavailable:
         again = rfc3339(self._clock.now_s() + left_s)

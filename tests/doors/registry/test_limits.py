@@ -140,6 +140,10 @@ def test_the_window_ends(server: RegistryServer, guest: HttpRegistry, clock: Mem
         ({"ratelimit_remaining": "0;w=x", "retry_after": "3600"}, False),
         ({"ratelimit_remaining": "0", "retry_after": "3600"}, False),
         ({"RateLimit_Remaining": " 0;w=3600"}, False),
+        ({"ratelimit_remaining": "0", "ratelimit_reset": "3600"}, False),
+        ({"ratelimit_remaining": "0", "ratelimit_reset": "1700003600"}, False),
+        ({"ratelimit_remaining": "0;w=3600", "ratelimit_reset": "soon"}, False),
+        ({"ratelimit_remaining": "9", "ratelimit_reset": "3600"}, True),
         ({"retry_after": "3600"}, True),
     ],
 )
