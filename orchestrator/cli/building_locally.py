@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.environment import who
 from orchestrator.cli.planning import suffix
-from orchestrator.cli.running import code_of, watch
+from orchestrator.cli.running import code_of, local_run, watch
 from orchestrator.cli.selecting import choose
 from orchestrator.cli.session import Session
 from orchestrator.cli.streams import write_out
@@ -122,10 +121,8 @@ def _wanted(session: Session, place: Workplace, selection: Selection) -> frozens
 
 def _site(session: Session, place: Workplace, slots: int | None) -> LocalSite:
     from orchestrator.local import LocalSite
-    from orchestrator.model.run import Run
-    from orchestrator.model.time import rfc3339, run_id
 
-    doors, now_s = place.doors, place.doors.clock.now_s()
+    doors = place.doors
     revision = doors.git.revision()
     return LocalSite(
         hierarchy=place.hierarchy,
@@ -134,16 +131,7 @@ def _site(session: Session, place: Workplace, slots: int | None) -> LocalSite:
         builder=_builder(session, place),
         clock=doors.clock,
         revision=revision,
-        run=Run(
-            id=f"local-{run_id(now_s, suffix())}",
-            hierarchy=place.hierarchy.name,
-            command="build --no-publish",
-            who=who(),
-            trigger="manual",
-            because="",
-            revision=str(revision) if revision else "",
-            started_at=rfc3339(now_s),
-        ),
+        run=local_run(place, "build --no-publish", revision),
         log_dir=place.places.logs,
         slots=slots or place.hierarchy.builders[0].slots,
         cancelled=place.interrupts.cancelled,

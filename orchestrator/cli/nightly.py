@@ -14,6 +14,7 @@ from orchestrator.cli.streams import write_err
 from orchestrator.cli.workplace import Workplace
 from orchestrator.errors import Interrupted
 from orchestrator.model.time import rfc3339
+from orchestrator.render.style import terminal_text
 
 if TYPE_CHECKING:
     from orchestrator.model.event import RunFinished
@@ -45,6 +46,9 @@ def holding(session: Session, place: Workplace) -> AbstractContextManager[None]:
 def ask_packages(session: Session, place: Workplace, chosen: Chosen) -> None:
     """Ask the packages inside what is published for updates; the answers are kept for plans.
 
+    Where none at all could be asked that is said, also in a quiet night: no updates are pending as
+    far as anybody knows, and nobody knows.
+
     Raises:
         Interrupted: a signal came meanwhile; nothing else was begun.
         OrchestrateError: the registry or the state is not available.
@@ -62,11 +66,15 @@ def ask_packages(session: Session, place: Workplace, chosen: Chosen) -> None:
 
     # Containers that were started are stopped, not left behind.
     place.interrupts.be_gentle(lambda line: None)
-    flow.ask_packages(
+    answers = flow.ask_packages(
         place.hierarchy, place.doors, chosen, cancelled=place.interrupts.cancelled, heard=heard
     )
     if place.interrupts.number is not None:
         raise Interrupted(place.interrupts.number)
+    if answers and all(answer.problem for answer in answers):
+        why = terminal_text(answers[0].problem)
+        line = f"warning: nobody knows which package updates are pending: {why}\n"
+        write_err(session.err_style.warn(line))
 
 
 def show_night(

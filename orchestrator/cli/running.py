@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 import click
@@ -20,6 +21,8 @@ from orchestrator.model.event import Event, Notice, RunFinished
 if TYPE_CHECKING:
     from orchestrator.cli.reports import Reporter
     from orchestrator.flow import Intent
+    from orchestrator.model.run import Run
+    from orchestrator.model.source import Revision
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -74,6 +77,22 @@ def intent(
         log_dir=place.places.logs,
         cancelled=place.interrupts.cancelled,
     )
+
+
+def local_run(place: Workplace, command: str, revision: Revision | None) -> Run:
+    """Return a run that starts now, of which nothing is kept.
+
+    Args:
+        place: where it happens.
+        command: what people asked for.
+        revision: where the tree stands in git; None outside.
+    """
+    from orchestrator.flow import Intent
+    from orchestrator.wish import run_of
+
+    intent = Intent(command=command, who=who(), suffix=suffix(), log_dir=place.places.logs)
+    started = run_of(intent, place.hierarchy, place.doors.clock.now_s(), str(revision or ""))
+    return replace(started, id=f"local-{started.id}")
 
 
 def follow(

@@ -39,6 +39,8 @@ _SIZE = re.compile(r"([\d.]+)\s*([kKMGT]?)B")
 _USERINFO = re.compile(r"://[^/@\s]+@")
 _RAN = re.compile(r'process "/exit" did not complete')
 _SAID_CHARACTERS = 300
+#: What the engine says when a container goes while it counts, and how often it may count.
+_WENT, _COUNTS = b"not found for container", 3
 
 
 class DockerEngine:
@@ -148,11 +150,13 @@ class DockerEngine:
 
     def use(self) -> tuple[EngineUse, ...]:
         """Return the room that the engine uses; see the protocol."""
-        said = self._ask("docker", "system", "df", "--format", "{{json .}}")
+        said = self._ask("docker", "system", "df", "--format", "{{json .}}", tries=_COUNTS)
         return _read(said, "docker system df", _use)
 
-    def _ask(self, *command: str) -> str:
+    def _ask(self, *command: str, tries: int = 1) -> str:
         done = self._run(command, self._ask_s)
+        if done.returncode != 0 and tries > 1 and _WENT in done.stderr:
+            return self._ask(*command, tries=tries - 1)
         if done.returncode != 0:
             said = done.stderr.decode(errors="replace")
             raise BuilderUnavailable(f"`{_asked(command)}` failed: {_line(said)}", hint=_hint(said))

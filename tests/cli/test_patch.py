@@ -42,6 +42,24 @@ def test_where_nothing_is_new_nothing_is_said(published: Stage) -> None:
     assert len(published.world.history.runs()) == 1
 
 
+def test_a_night_that_learnt_nothing_of_packages_says_so(stage: Stage) -> None:
+    """An archive that is away is no answer; one platform that answers is enough."""
+    world = stage.world
+    world.dockerfiles = {"base": BASE}
+    world.extra = {"base": ", packages: apt"}
+    world.packages.archive = {"openssl": "3.0.17-1", "zlib1g": "1.2", "tzdata": "2026a"}
+    world.write()
+    stage.write()
+    assert stage.run("build", "-q").code == 0
+    world.packages.problems = {"linux/arm64": "programs for linux/arm64 do not run here"}
+    assert stage.run("patch").err == ""
+    world.packages.offline = True
+    ran = stage.run("patch")
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.err.startswith("warning: nobody knows which package updates are pending: ")
+    assert ran.err.count("\n") == 1
+
+
 def test_verbose_says_what_was_looked_at(published: Stage) -> None:
     """Who starts a night by hand may want to see it."""
     ran = published.run("patch", "-v")

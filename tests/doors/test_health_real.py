@@ -82,6 +82,21 @@ def test_a_client_that_says_something_else(tmp_path: Path, said: str) -> None:
             engine.builders()
 
 
+def test_a_container_that_goes_while_the_engine_counts(tmp_path: Path) -> None:
+    """The engine refuses as a whole then: it is asked again, three times in all."""
+    went = "echo 'rw layer snapshot not found for container 6299' >&2; exit 1"
+    counted = """echo '{"Type":"Images","Size":"1GB","Reclaimable":"0B","TotalCount":"1"}'"""
+    script = (
+        f"echo x >> '{tmp_path}/asked'; [ $(wc -l < '{tmp_path}/asked') -gt %d ] || {{ {went}; }}"
+    )
+    (use,) = client(tmp_path, f"{script % 2}; {counted}").use()
+    assert use.size_bytes == 10**9
+    (tmp_path / "asked").unlink()
+    with pytest.raises(BuilderUnavailable, match="not found for container"):
+        client(tmp_path, f"{script % 3}; {counted}").use()
+    assert len((tmp_path / "asked").read_text()) == 2 * 3
+
+
 def test_credentials_in_an_address_are_not_shown(tmp_path: Path) -> None:
     """DOCKER_HOST may have some."""
     engine = client(tmp_path, "echo 'cannot reach tcp://me:hunter2@far:2375' >&2; exit 1")

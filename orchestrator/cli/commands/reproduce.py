@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.command import command
-from orchestrator.cli.environment import who
-from orchestrator.cli.planning import suffix
-from orchestrator.cli.running import code_of, watch
+from orchestrator.cli.running import code_of, local_run, watch
 from orchestrator.cli.session import Session
 from orchestrator.cli.streams import write_out
 from orchestrator.cli.workplace import Workplace, workplace
@@ -80,12 +78,9 @@ def _is_equal(compared: Reproduction | None) -> bool:
 
 
 def _bench(place: Workplace, revision: Revision | None) -> Bench:
-    from orchestrator.model.run import Run
-    from orchestrator.model.time import rfc3339, run_id
     from orchestrator.reproduce import Bench
 
     doors = place.doors
-    now_s = doors.clock.now_s()
     return Bench(
         hierarchy=place.hierarchy,
         files=doors.files,
@@ -94,16 +89,7 @@ def _bench(place: Workplace, revision: Revision | None) -> Bench:
         spool=doors.spool,
         clock=doors.clock,
         revision=revision,
-        run=Run(
-            id=f"local-{run_id(now_s, suffix())}",
-            hierarchy=place.hierarchy.name,
-            command="reproduce",
-            who=who(),
-            trigger="manual",
-            because="",
-            revision=str(revision) if revision else "",
-            started_at=rfc3339(now_s),
-        ),
+        run=local_run(place, "reproduce", revision),
         log_dir=place.places.logs,
         cancelled=place.interrupts.cancelled,
     )
