@@ -137,6 +137,7 @@ def make_step(
         current=decision.current,
         digest=decision.digest,
         updates=tuple(seen.updates.get(image.id, ())) if builds else (),
+        copies=tuple(map(str, image.copies)),
     )
 
 

@@ -127,6 +127,10 @@ def _moved(step: Step, hierarchy: Hierarchy, seen: Observations) -> Iterator[str
         yield f"{step.image}: {', '.join(changed)} changed"
     if str(image.repository) != step.repository:
         yield f"{step.image} is published at {image.repository} now, not at {step.repository}"
+    copies = tuple(map(str, image.copies))
+    if copies != step.copies:
+        here, there = (", ".join(places) or "nowhere" for places in (copies, step.copies))
+        yield f"{step.image} is copied to {here} now, not to {there}"
     if {(p.kind, p.subject) for p in step.parents} != {(p.kind, p.subject) for p in image.parents}:
         yield f"{step.image} has other parents"
         return

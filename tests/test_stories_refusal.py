@@ -103,3 +103,16 @@ def test_clocks_of_two_machines_may_differ_a_little(world: World) -> None:
     plan = flow.plan(world.hierarchy(), world.doors, flow.Wish(max_age_s=HOUR_S))
     world.clock.set_now(world.clock.now_s() - 60)
     flow.verify(plan, world.hierarchy(), world.doors)
+
+
+def test_other_registries_make_a_plan_stale(world: World) -> None:
+    """A reviewer has seen where images go; the list of registries is part of it."""
+    plan = world.plan()
+    world.head = world.head.replace(
+        "registry: localhost:5000/gold", "registry: [localhost:5000/gold, mirror.example/gold]"
+    )
+    world.write()
+    assert refusal(world, plan).moved == (
+        "gunicorn is copied to mirror.example/gold/gunicorn now, not to nowhere",
+        "hello is copied to mirror.example/gold/hello now, not to nowhere",
+    )

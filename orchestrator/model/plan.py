@@ -198,6 +198,7 @@ class Step:
         current: digest of what was last promoted, None where nothing was.
         digest: for retag: what the tags are put on; else None.
         updates: packages that must have arrived in what is built.
+        copies: further repositories that get the result, in order.
     """
 
     image: str
@@ -214,6 +215,7 @@ class Step:
     current: str | None
     digest: str | None = None
     updates: tuple[Update, ...] = ()
+    copies: tuple[str, ...] = ()
 
     def final_parent(self) -> StepParent | None:
         """Return the parent whose layers come first; None for FROM scratch."""
