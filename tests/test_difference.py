@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import tarfile
@@ -145,6 +146,20 @@ def test_contents_are_not_kept() -> None:
         tracemalloc.stop()
     assert [each.aspect for each in files[0].aspects] == [Aspect.CONTENT]
     assert peak < 12 << 20
+
+
+def test_members_are_not_kept() -> None:
+    """What tells files apart stays, not what the archive says of each: layers have many."""
+    layer = tar_of(*(plain(f"f{number}") for number in range(2000)))
+    alive = 0
+
+    def watched() -> Iterator[bytes]:
+        nonlocal alive
+        yield from layer
+        alive = sum(isinstance(each, tarfile.TarInfo) for each in gc.get_objects())
+
+    assert layer_differences(layer, watched()) == ((), False)
+    assert alive < 1000
 
 
 @pytest.mark.parametrize("cut", [100, 700, 1500])

@@ -57,6 +57,19 @@ def test_an_equal_result_is_equal_without_the_ledger_too(world: World, other: st
     assert world.build() == {}
 
 
+def test_an_equal_result_for_what_soaked_beside_what_is_only_told_of(world: World) -> None:
+    """The build took the newest of both; the next plan judges by only one of them."""
+    world.extra["app"] = ", on_parent_change: {make:1: notify}"
+    world.write()
+    put_image(world.registry, TOOLS, "tools 2")
+    assert world.build() == {}
+    put_image(world.registry, MAKE, "make 2")
+    world.clock.sleep(DAY_S)
+    assert world.build() == {"app": Outcome.UNCHANGED}
+    assert world.verdicts() == {}
+    assert world.build() == {}
+
+
 def test_an_equal_result_that_did_not_soak_is_not_built_again(world: World) -> None:
     """`--no-soak` was for one run; the next one judges by what is recorded."""
     put_image(world.registry, TOOLS, "tools 2")

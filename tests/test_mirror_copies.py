@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+
 import pytest
 
 from orchestrator import flow
 from orchestrator.doors.memory.registry import RegistryCall
 from orchestrator.errors import RegistryUnavailable, StalePlan
-from orchestrator.model.event import MirrorRetried, MirrorStarted, RunFinished
+from orchestrator.model.event import MirrorRetried, MirrorStarted, RunFinished, StepStarted
+from orchestrator.model.mirror import read_mirror_tag
 from orchestrator.model.run import FailureCause, Outcome, RunState
 from orchestrator.run import exit_code
-from tests.mirror_world import CHAIN, MIRROR, SOURCE, mirrored, mirrored_world
-from tests.world import HEAD, UPSTREAM, World, failed, put_image
+from tests.mirror_world import (
+    CHAIN,
+    MIRROR,
+    SOURCE,
+    mirrored,
+    mirrored_world,
+    sign,
+    upstream_goes,
+)
+from tests.world import HEAD, PLATFORMS, UPSTREAM, World, failed, put_image
 
 
 @pytest.fixture
@@ -165,3 +177,82 @@ def test_run_that_nobody_listens_to_any_more(world: World) -> None:
     events.close()  # type: ignore[attr-defined]
     assert intent.cancelled.is_set()
     assert not world.builder.builds
+
+
+def test_copy_that_is_there_needs_no_source(world: World) -> None:
+    """Of what is in the mirror already nothing is asked elsewhere."""
+    plan = world.plan()
+    world.run(plan)
+    upstream_goes(world)
+    assert [mirror.failure for mirror in world.run(plan).mirrors] == [None]
+
+
+def test_tag_that_names_something_else_stays(world: World) -> None:
+    """A mirror's tags never move: the copy fails, and says why."""
+    plan = world.plan()
+    (copy,) = plan.mirrors
+    theirs = put_image(world.registry, f"{MIRROR}:{copy.tag}", "theirs")
+    finished = world.run(plan)
+    (mirror,) = finished.mirrors
+    assert mirror.failure is not None
+    assert mirror.failure.cause is FailureCause.CONFLICT
+    assert mirrored(world) == {copy.tag: theirs}
+    assert failed(finished).keys() == {"base", "python"}
+
+
+class Killed(Exception):
+    """The process is gone: nothing takes this for an error of its own."""
+
+
+def test_kill_at_any_request_leaves_no_tag_on_half_a_copy() -> None:
+    """Before and after each one; the next run makes the copy whole, with what signs it."""
+    for at in itertools.count():
+        world = mirrored_world()
+        world.dockerfiles = {"base": CHAIN["base"]}
+        world.write()
+        digest = world.registry.resolve(SOURCE, "12")
+        assert digest is not None
+        signature = sign(world, digest)
+        plan = world.plan()
+        left = at
+
+        def fault(call: RegistryCall) -> None:
+            nonlocal left
+            if call.repository in (MIRROR, SOURCE):
+                left -= 1
+            if left < 0:
+                raise Killed
+
+        world.registry.fault = fault
+        # Builds come after the copies.
+        events = itertools.takewhile(
+            lambda event: not isinstance(event, StepStarted), world.events(plan)
+        )
+        with contextlib.suppress(Killed):
+            list(events)
+        world.registry.fault = None
+        for named in _seen(world).values():
+            _require_whole(world, named, signature)
+        if left >= 0:
+            break
+        assert failed(world.run(world.plan())) == {}
+        assert list(_seen(world).values()) == [digest]
+        _require_whole(world, digest, signature)
+    assert at > 20
+
+
+def _seen(world: World) -> dict[str, str | None]:
+    return {tag: named for tag, named in mirrored(world).items() if read_mirror_tag(tag)}
+
+
+def _require_whole(world: World, digest: str | None, signature: str) -> None:
+    registry = world.registry
+    index = registry.manifest(MIRROR, digest or "")
+    assert index is not None
+    manifests = [registry.manifest(MIRROR, each) for each in index.platforms().values()]
+    assert len(manifests) == len(PLATFORMS)
+    for manifest in (*manifests, registry.manifest(MIRROR, signature)):
+        assert manifest is not None
+        assert registry.has_blob(MIRROR, manifest.config_digest())
+        assert all(registry.has_blob(MIRROR, layer.digest) for layer in manifest.layers())
+    assert [each.digest for each in registry.referrers(MIRROR, index.digest)] == [signature]

@@ -11,15 +11,17 @@ import pytest
 
 from orchestrator import flow
 from orchestrator.doors.memory.builder import MemoryBuilder
+from orchestrator.doors.memory.registry import RegistryCall
 from orchestrator.doors.protocols import Builder, BuildRequest
 from orchestrator.doors.spool import DiskSpool
-from orchestrator.errors import BuildFailed, UsageError
+from orchestrator.errors import BuildFailed, RegistryUnavailable, Unavailable, UsageError
 from orchestrator.model.event import RunFinished, StepProgress
+from orchestrator.model.names import parse_reference
 from orchestrator.model.reproduction import Aspect, LayerDifference, Reproduction
 from orchestrator.model.run import FailureCause, Outcome, Run, RunState
 from orchestrator.reproduce import Bench, on_platform, reproduce
 from tests.outputs import Blob, Output, layer_of
-from tests.world import PLATFORMS, World
+from tests.world import PLATFORMS, UPSTREAM, World
 
 ZSTD = "application/vnd.oci.image.layer.v1.tar+zstd"
 EPOCH_S = 1_700_000_000
@@ -265,6 +267,33 @@ def test_a_stop_ends_it(built: World, tmp_path: Path) -> None:
     assert [result.outcome for result in finished.results] == [Outcome.CANCELLED]
     assert finished.run.state is RunState.INTERRUPTED
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stop_ends_a_comparison_too() -> None:
+    """Large layers take minutes: nobody waits for them."""
+
+    def layers(number: int) -> tuple[Blob]:
+        if number == 1:
+            trial.cancelled.set()
+        return (Blob(layer_of(f"build {number}", 0)),)
+
+    trial = drifting(layers)
+    finished, found = trial.reproduce("tool")
+    assert found is None
+    assert [result.outcome for result in finished.results] == [Outcome.CANCELLED]
+
+
+def test_an_image_whose_upstream_cannot_be_had_is_refused(built: World) -> None:
+    """In a sentence about the image, which says where to ask."""
+    built.registry.fault = _away
+    with pytest.raises(Unavailable, match="base cannot be built now: something") as caught:
+        Trial(built).reproduce("base")
+    assert caught.value.hint == "`orchestrate why base` says what"
+
+
+def _away(call: RegistryCall) -> None:
+    if call.repository == parse_reference(UPSTREAM).repository:
+        raise RegistryUnavailable("registry upstream.example refuses the connection")
 
 
 class Passing:

@@ -135,6 +135,22 @@ def test_signatures_come_along(registry: MemoryRegistry, digest: str) -> None:
     assert "platform" not in entry
 
 
+def test_signatures_that_are_there_cost_two_requests(registry: MemoryRegistry, digest: str) -> None:
+    """One on either side: a night on which nothing moved stays cheap."""
+    first = _put_artifact(registry, digest, "signed")
+    copy_index(digest, _transfer(registry))
+    asked: list[tuple[Repository, str]] = []
+
+    def fault(call: RegistryCall) -> None:
+        if call.method == "referrers" and not call.done:
+            asked.append((call.repository, call.reference))
+
+    registry.fault = fault
+    copy_index(digest, _transfer(registry))
+    assert len(asked) == len(set(asked))
+    assert {(SOURCE, digest), (TARGET, digest), (SOURCE, first.digest)} <= set(asked)
+
+
 def test_signature_made_later_is_added(registry: MemoryRegistry, digest: str) -> None:
     """A second copy brings what was attached since, and keeps what the target has of its own."""
     first = _put_artifact(registry, digest, "signed")

@@ -83,3 +83,35 @@ def test_an_upstream_that_is_gone_fails_by_name(soaking: Stage) -> None:
         assert ran.code == 5
         assert "error: base: upstream debian:12 cannot be had" in ran.err
         assert f"{UPSTREAM} is not there" in ran.err
+
+
+def test_why_of_what_soaks_names_what_the_image_stays_on(soaking: Stage) -> None:
+    """The parent as it counts now: the digest in use, and no part that differs."""
+    world = soaking.world
+    source = world.hierarchy().upstreams["debian:12"].source.repository
+    data = soaking.run("why", "base", "-o", "json").data
+    (parent,) = data["parents"]
+    assert parent["now"] == parent["was"] != world.registry.resolve(source, "12")
+    assert all(part["same"] for part in data["parts"])
+
+
+def test_why_of_what_cannot_be_had_says_so(soaking: Stage) -> None:
+    """There is nothing to compare, and that is no reason to fail."""
+    world = soaking.world
+    place = world.hierarchy().upstreams["debian:12"].source.repository
+    world.registry.delete_manifest(place, str(world.registry.resolve(place, "12")))
+    ran = soaking.run("why", "base")
+    assert (ran.code, ran.err) == (0, "")
+    assert "debian:12" in ran.out
+
+
+def test_new_image_on_what_has_soaked_is_told_of_nothing(soaking: Stage) -> None:
+    """Only what is younger than its soak is said to be."""
+    assert soaking.run("build").code == 0
+    soaking.world.clock.sleep(24 * 3600)
+    soaking.world.dockerfiles["late"] = "FROM debian:12\n"
+    soaking.world.write()
+    soaking.write()
+    data = soaking.run("plan", "-o", "json").data
+    (late,) = [each for each in data["decisions"] if each["image"] == "late"]
+    assert [reason["cause"] for reason in late["reasons"]] == ["never-published"]
