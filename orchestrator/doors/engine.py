@@ -49,7 +49,7 @@ class DockerEngine:
     Args:
         environment: of the client; None: ours.
         ask_s: longest wait for an answer, in seconds.
-        build_s: longest wait for a build.
+        build_s: longest wait for a build, and for the engine to count what it holds.
     """
 
     def __init__(
@@ -150,17 +150,17 @@ class DockerEngine:
 
     def use(self) -> tuple[EngineUse, ...]:
         """Return the room that the engine uses; see the protocol."""
-        said = self._ask("docker", "system", "df", "--format", "{{json .}}", tries=_COUNTS)
-        return _read(said, "docker system df", _use)
+        command = ("docker", "system", "df", "--format", "{{json .}}")
+        # With some ten thousand records of build cache it counts for longer than questions take.
+        done = self._run(command, self._build_s)
+        for _ in range(_COUNTS - 1):
+            if done.returncode == 0 or _WENT not in done.stderr:
+                break
+            done = self._run(command, self._build_s)
+        return _read(_answer(command, done), "docker system df", _use)
 
-    def _ask(self, *command: str, tries: int = 1) -> str:
-        done = self._run(command, self._ask_s)
-        if done.returncode != 0 and tries > 1 and _WENT in done.stderr:
-            return self._ask(*command, tries=tries - 1)
-        if done.returncode != 0:
-            said = done.stderr.decode(errors="replace")
-            raise BuilderUnavailable(f"`{_asked(command)}` failed: {_line(said)}", hint=_hint(said))
-        return done.stdout.decode(errors="replace")
+    def _ask(self, *command: str) -> str:
+        return _answer(command, self._run(command, self._ask_s))
 
     def _run(
         self, command: tuple[str, ...], limit_s: float, content: bytes = b""
@@ -252,6 +252,13 @@ def _builders(said: str) -> tuple[BuilderFacts, ...]:
         for each in _objects(said)
     }
     return tuple(found.values())
+
+
+def _answer(command: tuple[str, ...], done: subprocess.CompletedProcess[bytes]) -> str:
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace")
+        raise BuilderUnavailable(f"`{_asked(command)}` failed: {_line(said)}", hint=_hint(said))
+    return done.stdout.decode(errors="replace")
 
 
 def _use(said: str) -> tuple[EngineUse, ...]:
