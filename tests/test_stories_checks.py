@@ -11,6 +11,7 @@ import pytest
 from orchestrator.doors.memory.builder import MemoryBuilder
 from orchestrator.doors.protocols import BuildRequest, Registry
 from orchestrator.model.event import StepProgress
+from orchestrator.model.fingerprint import key_tag
 from orchestrator.model.run import FailureCause, Outcome
 from tests.world import PLATFORMS, World, failed
 
@@ -67,3 +68,13 @@ def test_what_fails_its_checks_gets_no_tag(kind: str, *, published: bool) -> Non
     assert results["hello"].outcome is Outcome.BLOCKED
     assert world.tags("gunicorn") == before
     assert [move for move in finished.moves if move.image == "gunicorn"] == []
+
+
+def test_tags_follow_one_another() -> None:
+    """The manifest by its digest, the immutable tag, the key tag; the floating ones at the end."""
+    world = World(dockerfiles={"base": "FROM debian:12\nRUN apt-get update\n"})
+    (result,) = world.run(world.plan()).results
+    repository = f"localhost:5000/gold/{result.image}"
+    order = [reference for where, reference, _ in world.registry.puts if str(where) == repository]
+    wanted = [result.digest, result.immutable, key_tag(result.key), "1", "stable"]
+    assert [reference for reference in order if reference in wanted] == wanted
