@@ -6,48 +6,42 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from orchestrator import adopt as adopting
-from orchestrator import ask as asking
-from orchestrator import choose as choosing
-from orchestrator import examine as examining
-from orchestrator.adopt import Adopting
-from orchestrator.alone import require_buildable, step_alone
-from orchestrator.breaker import told
-from orchestrator.build import Site
-from orchestrator.decide import decide
-from orchestrator.doors.protocols import Builder, BuildRequest, Clock, Files, Git, Registry, Spool
+from orchestrator.build.step import Site
+from orchestrator.decide.refuse import (
+    require_forcible,
+    require_ground,
+    require_upstreams,
+)
+from orchestrator.decide.select import Chosen, Selection, with_ancestors
+from orchestrator.decide.verdicts import decide
+from orchestrator.decide.wish import Intent as Intent
+from orchestrator.decide.wish import Wish as Wish
+from orchestrator.decide.wish import run_of
+from orchestrator.doors.protocols import Builder, Clock, Files, Git, Registry, Spool
 from orchestrator.doors.protocols_history import History
 from orchestrator.doors.protocols_packages import PackageManagers
 from orchestrator.errors import StalePlan, UsageError
-from orchestrator.examine import Examination
-from orchestrator.explain import explanation, statuses
-from orchestrator.ledger import lacking, note_absorbed, note_sightings
-from orchestrator.mirror import lost_copies
 from orchestrator.model.event import Event, Notice, RunFinished, StepProgress
 from orchestrator.model.hierarchy import Hierarchy
 from orchestrator.model.observation import Observations
-from orchestrator.model.orphan import Orphans
 from orchestrator.model.packages import PackageAnswer
-from orchestrator.model.plan import Decision, Plan, Step
-from orchestrator.model.protection import Shelf
-from orchestrator.model.source import Revision
-from orchestrator.model.status import Explanation, ImageStatus
+from orchestrator.model.plan import Plan
 from orchestrator.model.time import run_id
-from orchestrator.observe import observe
-from orchestrator.orphans import find_orphans
-from orchestrator.plan import make_plan
-from orchestrator.prepare import preview
-from orchestrator.publish import rollback_moves
-from orchestrator.record import record
-from orchestrator.refuse import require_forcible, require_ground, require_upstreams, unknown_image
-from orchestrator.run import execute
-from orchestrator.select import Chosen, Selection, with_ancestors
-from orchestrator.stale import command_again, moved_since, too_old
-from orchestrator.stock import Stocktaking, take_stock
-from orchestrator.undo import run_to_undo, undo
-from orchestrator.wish import Intent as Intent
-from orchestrator.wish import Wish as Wish
-from orchestrator.wish import run_of
+from orchestrator.observe import ask as asking
+from orchestrator.observe import choose as choosing
+from orchestrator.observe import examine as examining
+from orchestrator.observe.examine import Examination
+from orchestrator.observe.ledger import lacking, note_absorbed, note_sightings
+from orchestrator.observe.mirror import lost_copies
+from orchestrator.observe.observations import observe
+from orchestrator.plan.make import make_plan
+from orchestrator.plan.stale import command_again, moved_since, too_old
+from orchestrator.publish import adopt as adopting
+from orchestrator.publish.adopt import Adopting
+from orchestrator.publish.tags import rollback_moves
+from orchestrator.publish.undo import run_to_undo, undo
+from orchestrator.run.execute import execute
+from orchestrator.run.record import record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +61,7 @@ class Doors:
 def choose(
     hierarchy: Hierarchy, doors: Doors, selection: Selection, registry: str | None = None
 ) -> Chosen:
-    """Return the images that selectors mean; see :func:`orchestrator.choose.choose`."""
+    """Return the images that selectors mean; see :func:`orchestrator.observe.choose.choose`."""
     return choosing.choose(
         hierarchy,
         selection,
@@ -93,7 +87,7 @@ def prepare(hierarchy: Hierarchy, doors: Doors, wish: Wish) -> tuple[Plan, Obser
         UsageError: an image that is to be forced does not exist, is retired or not selected; an
             upstream that is not to soak does not exist; or an image that is selected stands on
             one that is not and was never published.
-        OrchestrateError: whatever :func:`orchestrator.observe.observe` raises.
+        OrchestrateError: whatever :func:`orchestrator.observe.observations.observe` raises.
     """
     selected = wish.chosen.only if wish.chosen else None
     require_forcible(wish.forced, hierarchy, selected)
@@ -127,90 +121,6 @@ def prepare(hierarchy: Hierarchy, doors: Doors, wish: Wish) -> tuple[Plan, Obser
     )
     late = lacking(hierarchy, seen, decisions, doors.history, created_s)
     return replace(made, behind=late, unsoaked=tuple(sorted(wish.unsoaked))), seen
-
-
-def status(
-    hierarchy: Hierarchy, doors: Doors, chosen: Chosen | None = None
-) -> tuple[ImageStatus, ...]:
-    """Return how images stand, every one or those chosen. Nothing is written anywhere."""
-    images = chosen.only if chosen else None
-    seen, decisions = _judged(hierarchy, doors, images)
-    late = lacking(hierarchy, seen, decisions, doors.history, doors.clock.now_s())
-    return statuses(hierarchy, seen, decisions, doors.clock.now_s(), images, late)
-
-
-def _judged(
-    hierarchy: Hierarchy, doors: Doors, images: frozenset[str] | None
-) -> tuple[Observations, tuple[Decision, ...]]:
-    """Look at images, or at all, and at what they stand on, which decides about them too."""
-    selected = None if images is None else with_ancestors(hierarchy, images)
-    seen = look(hierarchy, doors, selected=selected)
-    decisions = decide(hierarchy, seen, selected=selected)
-    streaks = doors.history.streaks(hierarchy.name)
-    return seen, told(decisions, streaks, doors.clock.now_s())
-
-
-def orphans(hierarchy: Hierarchy, doors: Doors) -> Orphans:
-    """Return what is published and in no file any more. Nothing is written anywhere."""
-    return find_orphans(hierarchy, doors.registry, doors.history)
-
-
-def digests(
-    hierarchy: Hierarchy, doors: Doors, chosen: Chosen, plans: tuple[Plan, ...]
-) -> tuple[Shelf, ...]:
-    """Return every digest that tags name, and what protects it. Nothing is written anywhere.
-
-    Args:
-        hierarchy: what should be.
-        doors: the outside world.
-        chosen: whose repositories; what protects their digests may be anybody's.
-        plans: saved ones that somebody may still apply.
-    """
-    taken = Stocktaking(
-        hierarchy=hierarchy,
-        seen=look(hierarchy, doors),
-        registry=doors.registry,
-        history=doors.history,
-        plans=plans,
-        now_s=doors.clock.now_s(),
-    )
-    return take_stock(taken, chosen.images)
-
-
-def why(hierarchy: Hierarchy, doors: Doors, image: str) -> Explanation:
-    """Return why an image would be built or why not. Nothing is written anywhere.
-
-    Raises:
-        UsageError: there is no such image.
-    """
-    if image not in hierarchy.images:
-        raise unknown_image(image, hierarchy)
-    images = frozenset((image,))
-    seen, decisions = _judged(hierarchy, doors, images)
-    late = lacking(hierarchy, seen, decisions, doors.history, doors.clock.now_s())
-    (found,) = statuses(hierarchy, seen, decisions, doors.clock.now_s(), images, late)
-    return explanation(hierarchy, seen, found)
-
-
-def build_command(hierarchy: Hierarchy, doors: Doors, image: str) -> BuildRequest:
-    """Return the build that a run would start for an image now; see :func:`step_now`."""
-    step, revision = step_now(hierarchy, doors, image)
-    return preview(step, hierarchy, doors.files, doors.registry, revision, doors.clock)
-
-
-def step_now(hierarchy: Hierarchy, doors: Doors, image: str) -> tuple[Step, Revision | None]:
-    """Return an image's step as a run would carry it out now, and where the tree stands in git.
-
-    Parents that are about to be built are pinned to what is current; the SOURCE_DATE_EPOCH is the
-    one of what is published, where there is something.
-
-    Raises:
-        UsageError: there is no such image, it is retired, or a parent was never published.
-        Unavailable: something from outside that it is made of cannot be had.
-    """
-    require_buildable(image, hierarchy)
-    seen, decisions = _judged(hierarchy, doors, frozenset((image,)))
-    return step_alone(image, hierarchy, seen, decisions), seen.revision
 
 
 def look(

@@ -110,7 +110,7 @@ def move_upstreams(where: Path, which: str) -> dict[str, float]:
     from orchestrator.doors.registry import HttpRegistry
 
     with HttpRegistry() as registry, bench_scale._files(where, cached=False) as files:
-        from orchestrator.load_files import load_files
+        from orchestrator.observe.load_files import load_files
 
         for name, upstream in load_files(files).upstreams.items():
             if which in ("all", name):
@@ -127,7 +127,7 @@ def night(where: Path, case: str) -> dict[str, float]:
     from orchestrator.doors.memory.builder import MemoryBuilder
     from orchestrator.doors.registry import HttpRegistry
     from orchestrator.doors.spool import DiskSpool
-    from orchestrator.load_files import load_files
+    from orchestrator.observe.load_files import load_files
 
     sent = count_requests()
     began_s = time.perf_counter()
@@ -184,11 +184,11 @@ def count_requests() -> Counter[str]:
 
 def note_heads(where: Path, case: str) -> dict[str, float]:
     """Write down every tag that a night must look at."""
-    from orchestrator.decide import floating_tags, immutable_tag
+    from orchestrator.decide.verdicts import floating_tags, immutable_tag
     from orchestrator.doors.registry import HttpRegistry
-    from orchestrator.load_files import load_files
     from orchestrator.model.fingerprint import key_tag
-    from orchestrator.observe import current_of
+    from orchestrator.observe.load_files import load_files
+    from orchestrator.observe.observations import current_of
 
     with HttpRegistry() as registry, bench_scale._files(where, cached=False) as files:
         hierarchy = load_files(files)

@@ -42,7 +42,7 @@ CASES = {
 
 def plan_once(where: Path, case: str) -> dict[str, float]:
     """Load, plan and render in this process; return processor seconds and MiB."""
-    from orchestrator.load_files import load_files
+    from orchestrator.observe.load_files import load_files
 
     with _files(where, cached=case == "kept") as files:
         hierarchy = load_files(files)
@@ -109,7 +109,7 @@ def prepare(where: Path, case: str) -> dict[str, float]:
     from bench_world import published
 
     from orchestrator.doors.registry.cache import ContentCache
-    from orchestrator.load_files import load_files
+    from orchestrator.observe.load_files import load_files
 
     cache = ContentCache(where / ".cache" / "manifests")
     tags: dict[str, str] = {}
@@ -126,7 +126,7 @@ def publish(where: Path, case: str) -> dict[str, float]:
     from bench_world import publish
 
     from orchestrator.doors.registry import HttpRegistry
-    from orchestrator.load_files import load_files
+    from orchestrator.observe.load_files import load_files
 
     with HttpRegistry() as registry, _files(where, cached=False) as files:
         paths = publish(load_files(files), files, registry)

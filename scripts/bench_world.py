@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.decide import floating_tags, immutable_tag
+from orchestrator.decide.verdicts import floating_tags, immutable_tag
 from orchestrator.model.fingerprint import build_key, effective_digest, key_parts, key_tag
 from orchestrator.model.manifest import (
     OCI_INDEX,

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from orchestrator import flow
-from orchestrator.adopt import settled
+from orchestrator.decide.select import Chosen
 from orchestrator.doors.memory.history import MemoryHistory
-from orchestrator.examine import Examination
 from orchestrator.model.adoption import Adoption
 from orchestrator.model.event import RunFinished
 from orchestrator.model.manifest import Manifest, compose_index
 from orchestrator.model.names import Repository
-from orchestrator.select import Chosen
-from orchestrator.transfer import Transfer, copy_index
+from orchestrator.observe.examine import Examination
+from orchestrator.publish.adopt import settled
+from orchestrator.publish.transfer import Transfer, copy_index
 from tests.world import HEAD, World
 
 OLD_HEAD = HEAD.replace("localhost:5000/gold", "localhost:5000/old")

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestrator.content.layout import IN_TOTO
 from orchestrator.doors.memory.layout import OCI_CONFIG, OCI_LAYER, write_files
-from orchestrator.layout import IN_TOTO
 from orchestrator.model.fingerprint import canonical_json, sha256
 from orchestrator.model.manifest import OCI_INDEX, OCI_MANIFEST
 

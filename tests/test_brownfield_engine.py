@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from orchestrator import flow
-from orchestrator.adopt import settled
-from orchestrator.load_files import load_files
+from orchestrator.decide.select import Chosen
 from orchestrator.model.adoption import Adoption
 from orchestrator.model.event import RunFinished
 from orchestrator.model.names import Repository
 from orchestrator.model.run import Outcome
-from orchestrator.observe import rejected_tag
-from orchestrator.select import Chosen
+from orchestrator.observe.load_files import load_files
+from orchestrator.observe.observations import rejected_tag
+from orchestrator.publish.adopt import settled
 from tests import registry_container
 from tests.registry_container import running_registry
 from tests.test_engine import Project, busybox

@@ -22,7 +22,6 @@ from orchestrator.doors.history import SqliteHistory
 from orchestrator.doors.packages import DockerPackages
 from orchestrator.doors.registry import HttpRegistry
 from orchestrator.doors.spool import DiskSpool
-from orchestrator.load_files import load_files
 from orchestrator.model import image_config
 from orchestrator.model.event import RunFinished
 from orchestrator.model.fingerprint import key_tag
@@ -31,7 +30,8 @@ from orchestrator.model.names import Repository
 from orchestrator.model.plan import Cause, Plan
 from orchestrator.model.publication import read_publication
 from orchestrator.model.run import FailureCause, Outcome
-from orchestrator.run import exit_code
+from orchestrator.observe.load_files import load_files
+from orchestrator.run.execute import exit_code
 from tests.world import PLATFORMS, put_image
 
 pytestmark = pytest.mark.engine

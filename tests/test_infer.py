@@ -9,9 +9,9 @@ import pytest
 
 from orchestrator.doors.memory.files import Entry, Faulty, MemoryFiles
 from orchestrator.infer import FoundImage
-from orchestrator.infer_files import Proposal, infer_files
-from orchestrator.load_files import load_files
 from orchestrator.model.hierarchy import Hierarchy
+from orchestrator.observe.infer_files import Proposal, infer_files
+from orchestrator.observe.load_files import load_files
 from tests.dockerfile_trees import MONOREPO, NAMESAKES, SEVERAL, STAGES
 
 TREES = {"monorepo": MONOREPO, "several": SEVERAL, "stages": STAGES, "namesakes": NAMESAKES}

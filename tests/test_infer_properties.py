@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.infer_files import infer_files
-from orchestrator.load_files import load_files
+from orchestrator.observe.infer_files import infer_files
+from orchestrator.observe.load_files import load_files
 from tests.test_infer import files
 
 REGISTRY = "registry.corp:5000/team"

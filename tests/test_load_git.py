@@ -10,9 +10,9 @@ from orchestrator.doors.memory.files import MemoryFiles
 from orchestrator.doors.memory.mirrors import MemoryMirrors
 from orchestrator.doors.repositories import Repositories
 from orchestrator.errors import InvalidInput
-from orchestrator.load_files import load_files
 from orchestrator.model.address import Address, address_of
 from orchestrator.model.hierarchy import Hierarchy
+from orchestrator.observe.load_files import load_files
 
 URL = "https://git.example/team/app.git"
 HEAD = """\

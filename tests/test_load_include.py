@@ -11,8 +11,8 @@ from orchestrator.doors.memory.files import Directory, Entry, Faulty, MemoryFile
 from orchestrator.doors.tree import Kind
 from orchestrator.errors import InvalidInput, Problem
 from orchestrator.load import parse
-from orchestrator.load_files import load_files
 from orchestrator.model.hierarchy import Hierarchy
+from orchestrator.observe.load_files import load_files
 from tests.drafts import HEAD, IMAGES
 
 TOP = f"{HEAD}include: ['teams/*.yaml']\n{IMAGES}"

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.errors import Unavailable
-from orchestrator.mirror import had_now, look_into
 from orchestrator.model.manifest import compose_index
 from orchestrator.model.mirror import mirror_tag
 from orchestrator.model.plan import Cause
+from orchestrator.observe.mirror import had_now, look_into
 from tests.mirror_world import (
     CHAIN,
     DAY_S,

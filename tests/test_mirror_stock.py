@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from orchestrator import flow
+from orchestrator import questions
+from orchestrator.decide.select import Chosen
 from orchestrator.model.protection import Guard, Shelf
-from orchestrator.select import Chosen
-from orchestrator.stock import RUNS
+from orchestrator.observe.stock import RUNS
 from tests.mirror_world import DAY_S, MIRROR, mirrored_world, stood_on
 from tests.world import UPSTREAM, World, put_image
 
@@ -13,7 +13,7 @@ from tests.world import UPSTREAM, World, put_image
 def _mirror(world: World, *images: str) -> Shelf:
     """Return the mirror as it is listed with some images, after their repositories."""
     chosen = Chosen(images=frozenset(images or ("base",)), terms=())
-    *others, shelf = flow.digests(world.hierarchy(), world.doors, chosen, ())
+    *others, shelf = questions.digests(world.hierarchy(), world.doors, chosen, ())
     assert all(not other.upstreams for other in others)
     assert (shelf.repository, shelf.upstreams) == (str(MIRROR), ("debian:12",))
     return shelf
@@ -50,7 +50,7 @@ def test_mirror_of_nothing_that_was_asked_for_is_not_listed() -> None:
     world = mirrored_world()
     world.build()
     chosen = Chosen(images=frozenset(("python",)), terms=())
-    (shelf,) = flow.digests(world.hierarchy(), world.doors, chosen, ())
+    (shelf,) = questions.digests(world.hierarchy(), world.doors, chosen, ())
     assert shelf.images == ("python",)
 
 
@@ -88,6 +88,6 @@ def test_saved_plan_keeps_what_it_copies() -> None:
     plan = world.plan()
     world.run(plan)
     chosen = Chosen(images=frozenset(("base",)), terms=())
-    *_, shelf = flow.digests(world.hierarchy(), world.doors, chosen, (plan,))
+    *_, shelf = questions.digests(world.hierarchy(), world.doors, chosen, (plan,))
     (stored,) = [stored for stored in shelf.digests if stored.digest == second]
     assert Guard.PLAN in {protection.guard for protection in stored.protections}

@@ -10,12 +10,12 @@ import pytest
 
 from orchestrator.doors.memory.registry import RegistryCall
 from orchestrator.errors import Unavailable
-from orchestrator.mirror import had_now, look_into
 from orchestrator.model.event import MirrorFinished, MirrorStarted, StepStarted
 from orchestrator.model.mirror import mirror_tag
 from orchestrator.model.plan import Cause, Reason
 from orchestrator.model.run import Outcome, RunState
-from orchestrator.run import exit_code
+from orchestrator.observe.mirror import had_now, look_into
+from orchestrator.run.execute import exit_code
 from tests.mirror_world import (
     CHAIN,
     DAY_S,

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator import flow
+from orchestrator.decide.select import Selection
 from orchestrator.doors.buildx import Buildx
 from orchestrator.doors.clock import RealClock
 from orchestrator.doors.files import RealFiles
@@ -18,11 +19,10 @@ from orchestrator.doors.memory.history import MemoryHistory
 from orchestrator.doors.packages import DockerPackages
 from orchestrator.doors.registry import HttpRegistry
 from orchestrator.doors.spool import DiskSpool
-from orchestrator.load_files import load_files
 from orchestrator.model.event import RunFinished
 from orchestrator.model.plan import Cause, Plan
 from orchestrator.model.run import FailureCause, Outcome
-from orchestrator.select import Selection
+from orchestrator.observe.load_files import load_files
 from tests.apt_image import Archive, served, system_tar
 from tests.doors.build_requests import busybox
 

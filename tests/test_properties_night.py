@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator import flow
+from orchestrator.decide.select import Selection
 from orchestrator.doors.memory.history import MemoryHistory
 from orchestrator.errors import BuildFailed
 from orchestrator.model.event import RunFinished
@@ -16,7 +17,6 @@ from orchestrator.model.manifest import compose_index
 from orchestrator.model.names import parse_reference
 from orchestrator.model.publication import Publication
 from orchestrator.model.run import Outcome
-from orchestrator.select import Selection
 from tests.world import HEAD, UPSTREAM, World, put_image
 
 RELAXED = settings(

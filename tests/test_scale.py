@@ -12,14 +12,16 @@ from dataclasses import dataclass
 
 import pytest
 
-from orchestrator import flow
-from orchestrator.blast import blast_radius
+from orchestrator import flow, questions
+from orchestrator.decide.select import select, with_ancestors
 from orchestrator.errors import BuildFailed
-from orchestrator.graph import graph_of
+from orchestrator.explain.blast import blast_radius
+from orchestrator.explain.graph import graph_of
 from orchestrator.model.hierarchy import Hierarchy
 from orchestrator.model.plan import Plan
 from orchestrator.model.run import Outcome
-from orchestrator.plan_file import plan_json, read_plan
+from orchestrator.plan.file import plan_json, read_plan
+from orchestrator.plan.schedule import Schedule
 from orchestrator.render.dot import graph_dot
 from orchestrator.render.json import status_json
 from orchestrator.render.json_graph import graph_json
@@ -30,8 +32,6 @@ from orchestrator.render.text_blast import blast_text
 from orchestrator.render.text_graph import graph_text
 from orchestrator.render.text_plan import plan_text
 from orchestrator.render.text_status import status_text, why_text
-from orchestrator.schedule import Schedule
-from orchestrator.select import select, with_ancestors
 from tests.world import World
 
 COUNT = sys.getrecursionlimit() + 100
@@ -66,11 +66,11 @@ SHOWN: dict[str, Callable[[Large], str]] = {
     "plan, every image": lambda big: plan_text(big.plan, big.parents, STYLE, every=True),
     "plan, verbose": lambda big: plan_text(big.plan, big.parents, STYLE, verbose=True),
     "plan, Markdown": lambda big: plan_markdown(big.plan, big.parents),
-    "status": lambda big: status_text(flow.status(big.hierarchy, big.world.doors), STYLE),
+    "status": lambda big: status_text(questions.status(big.hierarchy, big.world.doors), STYLE),
     "status, JSON": lambda big: json.dumps(
-        status_json(flow.status(big.hierarchy, big.world.doors))
+        status_json(questions.status(big.hierarchy, big.world.doors))
     ),
-    "why": lambda big: why_text(flow.why(big.hierarchy, big.world.doors, LAST), STYLE),
+    "why": lambda big: why_text(questions.why(big.hierarchy, big.world.doors, LAST), STYLE),
     "graph": lambda big: graph_text(graph_of(big.hierarchy, set(IDS)), STYLE),
     "graph, JSON": lambda big: json.dumps(graph_json(graph_of(big.hierarchy, set(IDS)))),
     "graph, dot": lambda big: graph_dot(graph_of(big.hierarchy, set(IDS))),

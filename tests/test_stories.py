@@ -9,7 +9,6 @@ import pytest
 from orchestrator import flow
 from orchestrator.doors.memory.history import MemoryHistory
 from orchestrator.errors import BuildFailed, StalePlan
-from orchestrator.load_files import load_files
 from orchestrator.model.event import RunFinished, StepStarted
 from orchestrator.model.fingerprint import key_tag
 from orchestrator.model.manifest import compose_index
@@ -18,7 +17,8 @@ from orchestrator.model.plan import Cause, Verdict
 from orchestrator.model.publication import read_publication
 from orchestrator.model.run import Outcome, RunState
 from orchestrator.model.source import Revision
-from orchestrator.run import exit_code
+from orchestrator.observe.load_files import load_files
+from orchestrator.run.execute import exit_code
 from tests.world import DOCKERFILES, PLATFORMS, UPSTREAM, World, failed, put_image
 
 ALL = tuple(DOCKERFILES)

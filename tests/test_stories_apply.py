@@ -15,7 +15,7 @@ from orchestrator.model.names import Repository, short_digest
 from orchestrator.model.plan import Plan
 from orchestrator.model.run import Outcome
 from orchestrator.model.source import Revision
-from orchestrator.plan_file import plan_json, read_plan
+from orchestrator.plan.file import plan_json, read_plan
 from tests.world import HEAD, UPSTREAM, World, put_image
 
 DAY_S = 86400.0

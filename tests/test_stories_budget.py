@@ -12,8 +12,8 @@ from orchestrator.model.event import Event, RunFinished, StepStarted
 from orchestrator.model.packages import Update
 from orchestrator.model.plan import Plan
 from orchestrator.model.run import RunState
-from orchestrator.rank import rank
-from orchestrator.run import exit_code
+from orchestrator.observe.rank import rank
+from orchestrator.run.execute import exit_code
 from tests.world import UPSTREAM, World, put_image
 
 #: Images without anything between them.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator import flow
+from orchestrator import flow, questions
 from orchestrator.errors import BuildFailed, Unavailable
 from orchestrator.model.names import Repository
 from orchestrator.model.plan import Cause, Reason, Verdict
@@ -195,7 +195,7 @@ def test_held_parent_that_is_gone_fails_what_awaits_another() -> None:
 def test_held_parent_that_is_gone_is_told_to_who_asks_for_the_command(held: World) -> None:
     """`build-command` names it; there is no command."""
     with pytest.raises(Unavailable, match="of python is gone"):
-        flow.build_command(held.hierarchy(), held.doors, "gunicorn")
+        questions.build_command(held.hierarchy(), held.doors, "gunicorn")
 
 
 def test_held_parent_that_lacks_a_platform_is_not_called_gone() -> None:

@@ -8,18 +8,18 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from orchestrator import flow
+from orchestrator.decide.select import Selection
 from orchestrator.doors.memory.files import Entry, MemoryFiles
 from orchestrator.doors.memory.mirrors import MemoryMirrors
 from orchestrator.doors.repositories import Repositories
 from orchestrator.errors import StalePlan
-from orchestrator.load_files import load_files
 from orchestrator.model.hierarchy import Hierarchy
 from orchestrator.model.names import Repository
 from orchestrator.model.plan import Cause
 from orchestrator.model.publication import Publication, read_publication
 from orchestrator.model.run import FailureCause, Outcome
 from orchestrator.model.source import Revision
-from orchestrator.select import Selection
+from orchestrator.observe.load_files import load_files
 from tests.world import World, failed
 
 URL = "https://git.example/payments/app.git"

@@ -6,15 +6,15 @@ import json
 
 import pytest
 
-from orchestrator import flow
+from orchestrator import flow, questions
 from orchestrator.doors.memory.history import MemoryHistory
 from orchestrator.errors import BuildFailed, StateUnavailable
-from orchestrator.ledger import note_absorbed
 from orchestrator.model.event import RunFinished
 from orchestrator.model.observation import Sighting
 from orchestrator.model.run import FailureCause, Outcome, RunState
 from orchestrator.model.time import rfc3339
-from orchestrator.plan_file import plan_json, read_plan
+from orchestrator.observe.ledger import note_absorbed
+from orchestrator.plan.file import plan_json, read_plan
 from tests.world import HEAD, UPSTREAM, World, put_image
 
 HOUR_S = 3600.0
@@ -58,8 +58,8 @@ def test_a_look_alone_writes_nothing() -> None:
     """`plan`, `status` and `why` read the ledger, and leave it as it is."""
     world = World()
     world.plan()
-    flow.status(world.hierarchy(), world.doors)
-    flow.why(world.hierarchy(), world.doors, "base")
+    questions.status(world.hierarchy(), world.doors)
+    questions.why(world.hierarchy(), world.doors, "base")
     assert ledger(world) == ()
 
 
@@ -82,7 +82,7 @@ def test_an_image_that_fails_keeps_a_content_open_until_it_succeeds(built: World
     assert absorbed(built) == [True, False]
 
     built.clock.sleep(72 * HOUR_S)
-    found = {s.image: s.behind for s in flow.status(built.hierarchy(), built.doors)}
+    found = {s.image: s.behind for s in questions.status(built.hierarchy(), built.doors)}
     assert {image for image, lacks in found.items() if lacks} == {"hello"}
     (lack,) = found["hello"]
     assert (lack.upstream, int((lack.for_s or 0) // (24 * HOUR_S))) == ("debian:12", 3)
@@ -90,7 +90,7 @@ def test_an_image_that_fails_keeps_a_content_open_until_it_succeeds(built: World
 
     assert work(built) == {"hello": Outcome.BUILT}
     assert ledger(built)[1].absorbed_at == rfc3339(built.clock.now_s())
-    assert not any(s.behind for s in flow.status(built.hierarchy(), built.doors))
+    assert not any(s.behind for s in questions.status(built.hierarchy(), built.doors))
 
 
 def test_what_could_not_be_written_after_a_run_is_made_up_for(built: World) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator import flow
+from orchestrator import flow, questions
 from orchestrator.doors.memory.registry import MemoryRegistry, RegistryCall
 from orchestrator.errors import AccessDenied, RegistryUnavailable, StalePlan, UsageError
 from orchestrator.model.names import Repository
@@ -71,7 +71,7 @@ def test_a_retired_image_cannot_be_forced(built: World) -> None:
     with pytest.raises(UsageError, match="python is retired"):
         built.plan("python")
     with pytest.raises(UsageError, match="python is retired"):
-        flow.build_command(built.hierarchy(), built.doors, "python")
+        questions.build_command(built.hierarchy(), built.doors, "python")
 
 
 def test_a_plan_for_an_image_that_was_retired_since_is_stale(built: World) -> None:
@@ -89,12 +89,12 @@ def test_status_and_why_know_a_retired_image(built: World) -> None:
     built.extra["python"] = ", retired: true"
     built.write()
     hierarchy = built.hierarchy()
-    status = {found.image: found for found in flow.status(hierarchy, built.doors)}
+    status = {found.image: found for found in questions.status(hierarchy, built.doors)}
     assert status["python"].current == built.tag("python")
-    found = flow.why(hierarchy, built.doors, "python")
+    found = questions.why(hierarchy, built.doors, "python")
     assert (found.key, found.parts, found.parents) == ("", (), ())
     assert "is retired" in why_text(found, Style(color=False, width=80))
-    assert flow.why(hierarchy, built.doors, "hello").parents[0][0] == "python"
+    assert questions.why(hierarchy, built.doors, "hello").parents[0][0] == "python"
 
 
 def test_nothing_is_built_on_a_retired_image_without_a_build() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 
 from orchestrator import flow
+from orchestrator.decide.pending import epoch_of
+from orchestrator.decide.select import Selection
 from orchestrator.doors.memory.history import MemoryHistory
 from orchestrator.doors.memory.packages import MemoryPackages
 from orchestrator.errors import BuildFailed
@@ -13,8 +15,6 @@ from orchestrator.model.names import Repository
 from orchestrator.model.packages import PackageAnswer, PackageState, Update
 from orchestrator.model.plan import Cause
 from orchestrator.model.run import FailureCause, Outcome, StepResult
-from orchestrator.pending import epoch_of
-from orchestrator.select import Selection
 from tests.world import PLATFORMS, World
 
 AMD64, ARM64 = PLATFORMS

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from orchestrator import flow
+from orchestrator.decide.select import Selection
 from orchestrator.errors import StalePlan
 from orchestrator.model.plan import Plan
 from orchestrator.model.source import Revision
-from orchestrator.select import Selection
 from tests.world import World
 
 HOUR_S = 3600.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator import flow
+from orchestrator import flow, questions
 from orchestrator.doors.memory.history import MemoryHistory
 from orchestrator.doors.memory.registry import RegistryCall
 from orchestrator.errors import BuildFailed, RegistryUnavailable
@@ -107,7 +107,7 @@ def test_what_stands_on_a_renamed_image_has_the_same_parent(built: World) -> Non
     rename(built, "python", "py")
     built.edit("hello", "RUN more")
     assert causes(built, "hello") == [Cause.DOCKERFILE]
-    explained = flow.why(built.hierarchy(), built.doors, "hello")
+    explained = questions.why(built.hierarchy(), built.doors, "hello")
     assert explained.parents == (("py", built.tag("python"), built.tag("python")),)
 
 

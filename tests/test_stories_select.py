@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 import pytest
 
-from orchestrator import flow
+from orchestrator import flow, questions
+from orchestrator.decide.select import Selection
 from orchestrator.doors.memory.files import Faulty, MemoryFiles
 from orchestrator.doors.memory.history import MemoryHistory
 from orchestrator.doors.memory.registry import RegistryCall
 from orchestrator.errors import BuildFailed, InvalidInput, StalePlan, UsageError
 from orchestrator.model.plan import Cause, Reason, Verdict
 from orchestrator.model.run import Outcome
-from orchestrator.select import Selection
 from tests.world import DOCKERFILES, HEAD, PLATFORMS, UPSTREAM, World, put_image
 
 ALL = frozenset(DOCKERFILES)
@@ -159,8 +159,8 @@ def test_status_of_some_is_what_the_whole_status_says_of_them(built: World) -> N
     built.edit("python", "RUN fix")
     hierarchy = built.hierarchy()
     chosen = flow.choose(hierarchy, built.doors, Selection(wanted=("docs", "web")))
-    some = flow.status(hierarchy, built.doors, chosen)
-    every = {found.image: found for found in flow.status(hierarchy, built.doors)}
+    some = questions.status(hierarchy, built.doors, chosen)
+    every = {found.image: found for found in questions.status(hierarchy, built.doors)}
     assert [found.image for found in some] == ["web", "docs"]
     for found in some:
         assert (found.decision, found.depth) == (
@@ -174,7 +174,7 @@ def test_why_asks_only_for_what_the_image_stands_on(built: World) -> None:
     """An explanation of one image among thousands is quick."""
     asked: set[str] = set()
     built.registry.fault = lambda call: asked.add(call.repository.path)
-    flow.why(built.hierarchy(), built.doors, "gunicorn")
+    questions.why(built.hierarchy(), built.doors, "gunicorn")
     assert asked == {"gold/base", "gold/python", "gold/gunicorn", "upstream/debian"}
 
 

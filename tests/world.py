@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from orchestrator import flow
+from orchestrator.decide.select import Selection
 from orchestrator.doors.memory.builder import MemoryBuilder
 from orchestrator.doors.memory.clock import MemoryClock
 from orchestrator.doors.memory.files import MemoryFiles, MemoryGit
@@ -17,14 +18,13 @@ from orchestrator.doors.memory.packages import MemoryPackages
 from orchestrator.doors.memory.registry import MemoryRegistry
 from orchestrator.doors.protocols import Registry
 from orchestrator.doors.spool import DiskSpool
-from orchestrator.load_files import load_files
 from orchestrator.model.event import Event, RunFinished
 from orchestrator.model.hierarchy import Hierarchy
 from orchestrator.model.manifest import OCI_MANIFEST, Descriptor, Manifest, compose_index
 from orchestrator.model.names import Repository, parse_reference
 from orchestrator.model.plan import Decision, Plan
 from orchestrator.model.run import Outcome, StepResult
-from orchestrator.select import Selection
+from orchestrator.observe.load_files import load_files
 
 PLATFORMS = ("linux/amd64", "linux/arm64")
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"

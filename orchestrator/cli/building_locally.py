@@ -16,9 +16,9 @@ from orchestrator.errors import UsageError
 from orchestrator.model.names import is_platform, normal_platform
 
 if TYPE_CHECKING:
+    from orchestrator.build.local import LocalSite
+    from orchestrator.decide.select import Selection
     from orchestrator.doors.protocols_local import LocalBuilder
-    from orchestrator.local import LocalSite
-    from orchestrator.select import Selection
 
 #: Options that say something of a publication or of a run that is remembered: parameter → name.
 _OF_RUNS = {
@@ -71,8 +71,8 @@ def build_locally(
     slots: int | None,
 ) -> int:
     """Build, say how to run what was built, and return the exit code."""
-    from orchestrator.local import build_locally as build
-    from orchestrator.local import prepare_locally
+    from orchestrator.build.local import build_locally as build
+    from orchestrator.build.local import prepare_locally
     from orchestrator.model.local import LocalImage
     from orchestrator.render.local import local_json, local_text, run_command
     from orchestrator.render.text import finished_text
@@ -120,7 +120,7 @@ def _wanted(session: Session, place: Workplace, selection: Selection) -> frozens
 
 
 def _site(session: Session, place: Workplace, slots: int | None) -> LocalSite:
-    from orchestrator.local import LocalSite
+    from orchestrator.build.local import LocalSite
 
     doors = place.doors
     revision = doors.git.revision()

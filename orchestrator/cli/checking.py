@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from orchestrator.cli.session import Session, open_files, today, write_json
 from orchestrator.cli.streams import write_out
 from orchestrator.errors import InvalidInput
-from orchestrator.load_files import load_files
+from orchestrator.observe.load_files import load_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable

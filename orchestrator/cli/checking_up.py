@@ -36,7 +36,7 @@ def open_subject(session: Session, *, offline: bool) -> Iterator[tuple[HealthDoo
 
 
 def _load(session: Session) -> tuple[Hierarchy | None, OrchestrateError | None]:
-    from orchestrator.load_files import load_files
+    from orchestrator.observe.load_files import load_files
 
     try:
         return load_files(open_files(session), session.settings.registry, today=today()), None

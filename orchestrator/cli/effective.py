@@ -66,7 +66,7 @@ def effective_settings(session: Session) -> tuple[tuple[Setting, ...], Draft | N
 
 def _draft(session: Session) -> Draft | None:
     from orchestrator.doors.files import RealFiles
-    from orchestrator.load_files import draft_of
+    from orchestrator.observe.load_files import draft_of
 
     try:
         path = find_hierarchy(session.settings, session.environment)

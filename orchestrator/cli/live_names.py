@@ -60,7 +60,7 @@ def _nothing(event: str, **fields: object) -> None:
 
 
 def _draft(session: Session) -> Draft:
-    from orchestrator.load_files import draft_of
+    from orchestrator.observe.load_files import draft_of
 
     return draft_of(open_files(session))
 

@@ -17,11 +17,11 @@ from orchestrator.model.time import rfc3339
 from orchestrator.render.style import terminal_text
 
 if TYPE_CHECKING:
+    from orchestrator.decide.select import Chosen
     from orchestrator.model.event import RunFinished
     from orchestrator.model.packages import PackageAnswer
     from orchestrator.model.plan import Plan
     from orchestrator.model.run import Streak
-    from orchestrator.select import Chosen
 
 
 def until_s(place: Workplace, budget_minutes: int | None) -> float | None:
@@ -93,7 +93,7 @@ def show_night(
         made: why it did what it did.
         streaks: image id → the nights that it had failed in, before this one.
     """
-    from orchestrator.breaker import reported
+    from orchestrator.decide.breaker import reported
     from orchestrator.render.json import finished_json
     from orchestrator.render.text import patched_text, troubles_text
 

@@ -13,10 +13,10 @@ from orchestrator.cli.streams import write_err
 from orchestrator.cli.workplace import Workplace
 
 if TYPE_CHECKING:
+    from orchestrator.decide.select import Selection
     from orchestrator.model.hierarchy import Hierarchy
     from orchestrator.model.observation import Observations
     from orchestrator.model.plan import Plan
-    from orchestrator.select import Selection
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -106,7 +106,7 @@ def nothing_to_do(session: Session, made: Plan, place: Workplace, seen: Observat
     Returns:
         0, or the exit code for an answer that cannot be written, or copies that cannot be seen.
     """
-    from orchestrator.ledger import note_absorbed
+    from orchestrator.observe.ledger import note_absorbed
 
     doors = place.doors
     note_absorbed(place.hierarchy, made, seen, doors.history, doors.clock.now_s())

@@ -87,8 +87,8 @@ def local_run(place: Workplace, command: str, revision: Revision | None) -> Run:
         command: what people asked for.
         revision: where the tree stands in git; None outside.
     """
+    from orchestrator.decide.wish import run_of
     from orchestrator.flow import Intent
-    from orchestrator.wish import run_of
 
     intent = Intent(command=command, who=who(), suffix=suffix(), log_dir=place.places.logs)
     started = run_of(intent, place.hierarchy, place.doors.clock.now_s(), str(revision or ""))
@@ -136,7 +136,7 @@ def watch(
 
 def code_of(place: Workplace, finished: RunFinished) -> int:
     """Return the exit code of a run that ended, or was stopped by a signal."""
-    from orchestrator.run import exit_code
+    from orchestrator.run.execute import exit_code
 
     number = place.interrupts.number
     return exit_code(finished) if number is None else 128 + number

@@ -30,7 +30,7 @@ def save_plan(plan: Plan, path: str) -> None:
     Raises:
         Unavailable: it cannot be written; what was there is still there.
     """
-    from orchestrator.plan_file import plan_json
+    from orchestrator.plan.file import plan_json
 
     content = (json.dumps(plan_json(plan), indent=2) + "\n").encode("ascii")
     try:
@@ -51,7 +51,7 @@ def saved_plan(path: str) -> Plan:
     Raises:
         InvalidInput: it cannot be read, or holds no plan that this version knows.
     """
-    from orchestrator.plan_file import read_plan
+    from orchestrator.plan.file import read_plan
 
     shown = "standard input" if path == "-" else path
     try:

@@ -14,7 +14,7 @@ from orchestrator.cli.workplace import Workplace
 from orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
-    from orchestrator.select import Chosen, Selection
+    from orchestrator.decide.select import Chosen, Selection
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,7 +35,7 @@ def selection_options(function: F) -> F:
         since: str | None,
         **more: Any,
     ) -> Any:
-        from orchestrator.select import Selection
+        from orchestrator.decide.select import Selection
 
         chosen = Selection(wanted=selectors, exclude=exclude, since=since)
         return function(*args, selection=chosen, **more)

@@ -39,7 +39,7 @@ def what_if(session: Session, asked: str, *, every: bool) -> int:
     Raises:
         UsageError: a name means nothing, or nothing that is built stands on it.
     """
-    from orchestrator.blast import blast_radius, upstreams_of
+    from orchestrator.explain.blast import blast_radius, upstreams_of
     from orchestrator.render.json_graph import blast_json
     from orchestrator.render.text_blast import blast_markdown, blast_text
 
@@ -78,7 +78,7 @@ def what_if(session: Session, asked: str, *, every: bool) -> int:
 def _images(
     session: Session, place: Workplace, selectors: tuple[str, ...], upstreams: tuple[str, ...]
 ) -> frozenset[str]:
-    from orchestrator.select import Selection
+    from orchestrator.decide.select import Selection
 
     try:
         return choose(session, place, Selection(wanted=selectors)).images

@@ -108,7 +108,7 @@ def workplace(session: Session, *, fetch: bool = True) -> Iterator[Workplace]:
         InvalidInput: the files are wrong.
         Unavailable: a door cannot be opened.
     """
-    from orchestrator.load_files import load_files
+    from orchestrator.observe.load_files import load_files
 
     with Interrupts() as interrupts:
         files = open_files(session)

@@ -11,7 +11,7 @@ from orchestrator.model.finding import Code, Finding, Level
 from orchestrator.model.health import Login, Reached
 from orchestrator.model.hierarchy import Hierarchy, Upstream
 from orchestrator.model.names import DOCKER_HUB, Repository
-from orchestrator.upstreams import Lookups
+from orchestrator.observe.upstreams import Lookups
 
 #: More than that decides wrongly what was first: times in images, and how long a digest is known.
 MOST_SKEW_S = 5.0

@@ -46,7 +46,7 @@ class Sighting:
 
     Attributes:
         source: where it is looked up, without digest; and the range of versions, if one is
-            followed: see :func:`orchestrator.soak.ledger_source`.
+            followed: see :func:`orchestrator.decide.soak.ledger_source`.
         fingerprint: :func:`orchestrator.model.fingerprint.effective_digest` over the platforms
             that the hierarchy needs of it.
         digest: of the index that had it first.

@@ -2,7 +2,7 @@
 
 Keys are only ever added to a format; what goes or changes its meaning gets another number. Texts
 are as they came, without escapes for terminals: JSON has its own. A plan's form is
-:func:`orchestrator.plan.plan_json`.
+:func:`orchestrator.plan.make.plan_json`.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from orchestrator.measure import percentiles
+from orchestrator.explain.measure import percentiles
 from orchestrator.model.measure import Saved, UpstreamChange
 from orchestrator.render.style import Style
 from orchestrator.render.table import Cell, Row, table

@@ -7,7 +7,7 @@ from pathlib import Path
 from orchestrator.cli.doors import REAL
 from orchestrator.cli.workplace import Places
 from orchestrator.doors.files import RealFiles
-from orchestrator.load_files import load_files
+from orchestrator.observe.load_files import load_files
 from tests.cli.stage import Stage
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from orchestrator.errors import BuildFailed
 from orchestrator.model.run import FailureCause
+from tests.build.test_reproduce import Drifting
 from tests.cli.stage import Stage
 from tests.outputs import Blob, layer_of
-from tests.test_reproduce import Drifting
 
 
 def test_equal_builds_exit_0(stage: Stage) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.content.layout import Layout, read_layout
 from orchestrator.doors.buildx import Buildx
 from orchestrator.doors.memory.builder import MemoryBuilder
 from orchestrator.doors.memory.registry import MemoryRegistry
@@ -20,7 +21,6 @@ from orchestrator.doors.protocols import Builder, BuildRequest, Registry
 from orchestrator.doors.registry import HttpRegistry
 from orchestrator.doors.spool import DiskOutput
 from orchestrator.errors import BuildFailed, Conflict
-from orchestrator.layout import Layout, read_layout
 from orchestrator.model.event import StepProgress
 from orchestrator.model.hierarchy import Image
 from orchestrator.model.image_config import content_digest, created_s, diff_ids

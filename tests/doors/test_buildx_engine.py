@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
+from orchestrator.build.prepare import REFRESH_ARG
+from orchestrator.content.layout import Layout, read_layout
 from orchestrator.doors.buildx import Buildx
 from orchestrator.errors import BuilderUnavailable, BuildFailed
-from orchestrator.layout import Layout, read_layout
 from orchestrator.model.event import StepProgress
 from orchestrator.model.hierarchy import BuildOptions, Secret
 from orchestrator.model.image_config import diff_ids
 from orchestrator.model.run import FailureCause
-from orchestrator.prepare import REFRESH_ARG
 from tests.doors.build_requests import (
     busybox,
     context,

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from orchestrator.decide import decide, floating_tags, immutable_tag
-from orchestrator.explain import explanation, statuses
+from orchestrator.decide.verdicts import decide, floating_tags, immutable_tag
+from orchestrator.decide.want import wanted
+from orchestrator.explain.answers import explanation, statuses
 from orchestrator.model.fingerprint import effective_digest, sha256
 from orchestrator.model.hierarchy import (
     Builder,
@@ -27,8 +28,7 @@ from orchestrator.model.publication import ParentRecord, Publication
 from orchestrator.model.source import Revision, Source
 from orchestrator.model.status import Explanation, ImageStatus
 from orchestrator.model.time import seconds_of
-from orchestrator.plan import make_plan
-from orchestrator.want import wanted
+from orchestrator.plan.make import make_plan
 
 NOW_S = seconds_of("2026-11-22T05:46:31Z")
 COMMIT = "4f1c2ab90d11" + "e" * 28

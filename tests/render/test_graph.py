@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from orchestrator.graph import graph_of
+from orchestrator.explain.graph import graph_of
 from orchestrator.model.graph import Edge, Graph, Node, NodeState
 from orchestrator.model.hierarchy import ParentKind
 from orchestrator.render.cells import cell_width

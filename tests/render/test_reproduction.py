@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from orchestrator.content.remedies import remedy_for
 from orchestrator.model.event import RunFinished
 from orchestrator.model.reproduction import (
     Aspect,
@@ -20,7 +21,6 @@ from orchestrator.model.reproduction import (
     Reproduction,
 )
 from orchestrator.model.run import Failure, FailureCause, Outcome, Run, RunState, StepResult
-from orchestrator.remedies import remedy_for
 from orchestrator.render.reproduction import REMEDIES, reproduction_json, reproduction_text
 from orchestrator.render.style import Style
 from tests.render.conftest import Golden

@@ -14,9 +14,9 @@ from orchestrator.cli.session import Session
 from orchestrator.cli.workplace import workplace
 
 if TYPE_CHECKING:
+    from orchestrator.decide.select import Selection
     from orchestrator.model.adoption import Adoption
     from orchestrator.model.event import RunFinished
-    from orchestrator.select import Selection
 
 
 @command(
@@ -57,7 +57,7 @@ def adopt(
 ) -> int:
     """Examine, adopt what passed, and tell."""
     from orchestrator import flow
-    from orchestrator.adopt import settled
+    from orchestrator.publish.adopt import settled
 
     with reporting(session, reports) as reporter, workplace(session) as place:
         chosen = choose(session, place, selection)

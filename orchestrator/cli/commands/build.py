@@ -16,7 +16,7 @@ from orchestrator.cli.session import Session
 from orchestrator.cli.workplace import workplace
 
 if TYPE_CHECKING:
-    from orchestrator.select import Selection
+    from orchestrator.decide.select import Selection
 
 
 @command(

@@ -12,7 +12,7 @@ from orchestrator.cli.session import Session
 from orchestrator.cli.workplace import workplace
 
 if TYPE_CHECKING:
-    from orchestrator.select import Selection
+    from orchestrator.decide.select import Selection
 
 
 @command(
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 )
 def digests(session: Session, selection: Selection, plans: tuple[str, ...]) -> int:
     """Look, and list."""
-    from orchestrator import flow
+    from orchestrator import questions
     from orchestrator.cli.saved_plan import saved_plan
     from orchestrator.render.digests import digests_json, digests_text
 
@@ -51,7 +51,7 @@ def digests(session: Session, selection: Selection, plans: tuple[str, ...]) -> i
     )
     with workplace(session) as place:
         chosen = choose(session, place, selection)
-        found = flow.digests(place.hierarchy, place.doors, chosen, saved)
+        found = questions.digests(place.hierarchy, place.doors, chosen, saved)
     return session.answer(
         lambda style: digests_text(found, style, verbose=session.settings.verbose),
         lambda: digests_json(found),

@@ -16,8 +16,8 @@ from orchestrator.cli.workplace import Workplace, workplace
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from orchestrator.decide.select import Chosen, Selection
     from orchestrator.model.graph import Graph, NodeState
-    from orchestrator.select import Chosen, Selection
 
 
 @command(
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 @selection_options
 def graph(session: Session, selection: Selection, looks: bool, every: bool) -> int:
     """Look, and draw."""
-    from orchestrator.graph import graph_of
+    from orchestrator.explain.graph import graph_of
     from orchestrator.render.json_graph import graph_json
     from orchestrator.render.text import graph_text
 
@@ -63,10 +63,10 @@ def graph(session: Session, selection: Selection, looks: bool, every: bool) -> i
 
 
 def _states(place: Workplace, chosen: Chosen) -> Mapping[str, NodeState]:
-    from orchestrator import flow
-    from orchestrator.graph import node_states
+    from orchestrator import questions
+    from orchestrator.explain.graph import node_states
 
-    found = flow.status(place.hierarchy, place.doors, chosen)
+    found = questions.status(place.hierarchy, place.doors, chosen)
     outcomes = place.doors.history.last_outcomes(place.hierarchy.name)
     return node_states(tuple(status.decision for status in found), outcomes)
 

@@ -94,7 +94,7 @@ def history(session: Session, limit: int | None, saved: bool, slo: bool, since: 
 
 
 def _saved(session: Session, since: str) -> int:
-    from orchestrator.measure import savings
+    from orchestrator.explain.measure import savings
     from orchestrator.render.measure import saved_json, saved_text
 
     with diary(session) as past:
@@ -106,7 +106,7 @@ def _saved(session: Session, since: str) -> int:
 
 def _slo(session: Session, since: str) -> int:
     from orchestrator.doors.clock import RealClock
-    from orchestrator.measure import changes
+    from orchestrator.explain.measure import changes
     from orchestrator.render.measure import slo_json, slo_text
 
     now_s = RealClock().now_s()

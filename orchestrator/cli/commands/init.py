@@ -15,7 +15,7 @@ from orchestrator.cli.streams import write_out
 from orchestrator.errors import Conflict, InvalidInput, Problem, Unavailable, UsageError
 
 if TYPE_CHECKING:
-    from orchestrator.infer_files import Proposal
+    from orchestrator.observe.infer_files import Proposal
     from orchestrator.render.style import Style
 
 
@@ -44,7 +44,7 @@ def init(session: Session, directory_asked: str | None, stdout: bool, no_schema:
     """Infer, write, show."""
     from orchestrator.cli.schema_file import SCHEMA_FILE, write_schema
     from orchestrator.doors.files import RealFiles
-    from orchestrator.infer_files import infer_files
+    from orchestrator.observe.infer_files import infer_files
 
     path = _path(session, directory_asked)
     if not stdout and os.path.lexists(path):

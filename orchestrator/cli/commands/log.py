@@ -16,8 +16,8 @@ from orchestrator.cli.workplace import diary, open_logs, places
 from orchestrator.errors import InvalidInput, UsageError
 
 if TYPE_CHECKING:
+    from orchestrator.build.logs import BuildLog
     from orchestrator.doors.protocols_history import History
-    from orchestrator.logs import BuildLog
     from orchestrator.model.hierarchy import Hierarchy
     from orchestrator.render.style import Style
 
@@ -45,7 +45,7 @@ _LONGEST_LINE = 64 << 10
 @click.option("--raw", is_flag=True, help="The log's own bytes, colours and all.")
 def log(session: Session, image: str, asked: str | None, follow: bool, raw: bool) -> int:
     """Find the log, and print it."""
-    from orchestrator.logs import BuildLog, find_log, follow_log, log_chunks
+    from orchestrator.build.logs import BuildLog, find_log, follow_log, log_chunks
 
     hierarchy = _hierarchy(session)
     names = _names(image, hierarchy)
@@ -79,7 +79,7 @@ def _hierarchy(session: Session) -> Hierarchy | None:
 
     A log is asked for most where something does not work.
     """
-    from orchestrator.load_files import load_files
+    from orchestrator.observe.load_files import load_files
 
     try:
         return load_files(open_files(session), session.settings.registry)
@@ -93,7 +93,7 @@ def _names(image: str, hierarchy: Hierarchy | None) -> tuple[str, ...]:
 
 
 def _is_coming(found: BuildLog, past: History) -> bool:
-    from orchestrator.logs import last_result
+    from orchestrator.build.logs import last_result
     from orchestrator.model.run import RunState
 
     return found.run.state is RunState.RUNNING and last_result(found, past) is None
@@ -120,7 +120,7 @@ def _shown(line: str, style: Style) -> str:
 
 def _never_built(image: str, hierarchy: Hierarchy | None) -> UsageError:
     if hierarchy is not None and image not in hierarchy.images:
-        from orchestrator.refuse import unknown_image
+        from orchestrator.decide.refuse import unknown_image
 
         return unknown_image(image, hierarchy)
     return UsageError(
@@ -131,7 +131,7 @@ def _never_built(image: str, hierarchy: Hierarchy | None) -> UsageError:
 
 
 def _no_log(found: BuildLog, past: History) -> UsageError:
-    from orchestrator.logs import last_result
+    from orchestrator.build.logs import last_result
     from orchestrator.render.words import OUTCOMES
 
     run, image = found.run.id, found.image

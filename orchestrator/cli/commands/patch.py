@@ -17,7 +17,7 @@ from orchestrator.cli.session import Session
 from orchestrator.cli.workplace import workplace
 
 if TYPE_CHECKING:
-    from orchestrator.select import Selection
+    from orchestrator.decide.select import Selection
 
 #: Minutes in a week: who has more time needs no budget.
 _MOST_MINUTES = 7 * 24 * 60
@@ -69,7 +69,7 @@ def patch(
 ) -> int:
     """Look, ask, plan, and run."""
     from orchestrator import flow
-    from orchestrator.breaker import paused
+    from orchestrator.decide.breaker import paused
     from orchestrator.model.plan import Verdict
 
     with (

@@ -17,10 +17,10 @@ from orchestrator.cli.whole_file import require_replaceable
 from orchestrator.cli.workplace import workplace
 
 if TYPE_CHECKING:
+    from orchestrator.decide.select import Selection
     from orchestrator.model.hierarchy import Hierarchy
     from orchestrator.model.plan import Plan
     from orchestrator.render.style import Style
-    from orchestrator.select import Selection
 
 #: Exit code of --detailed-exitcode where there is something to do.
 SOMETHING_TO_DO = 10
@@ -109,7 +109,7 @@ def plan(
         )
     if out is not None:
         save_plan(made, session.settings.path(out))
-    from orchestrator.select import quoted
+    from orchestrator.decide.select import quoted
 
     wishes = [quoted(term) for term in made.selection]
     wishes += [f"--force {image}" for image in force] + ["--allow-dirty"] * allow_dirty
@@ -139,7 +139,7 @@ def _show(
             is said elsewhere.
         every: list every image.
     """
-    from orchestrator.plan_file import plan_json
+    from orchestrator.plan.file import plan_json
 
     if session.settings.output == "markdown":
         from orchestrator.render.markdown import plan_markdown

@@ -15,9 +15,9 @@ from orchestrator.errors import UsageError
 from orchestrator.model.names import is_platform, normal_platform
 
 if TYPE_CHECKING:
+    from orchestrator.build.reproduce import Bench
     from orchestrator.model.reproduction import Reproduction
     from orchestrator.model.source import Revision
-    from orchestrator.reproduce import Bench
 
 #: Exit code where both builds came to an end, and differ.
 DIFFERENT = 1
@@ -44,11 +44,11 @@ DIFFERENT = 1
 @click.option("--all", "every", is_flag=True, help="List every file that differs; so does -v.")
 def reproduce(session: Session, image: str, platform: str | None, every: bool) -> int:
     """Build twice, compare, answer."""
-    from orchestrator import flow
+    from orchestrator import questions
+    from orchestrator.build.reproduce import on_platform
+    from orchestrator.build.reproduce import reproduce as build_twice
     from orchestrator.render.reproduction import reproduction_json, reproduction_text
     from orchestrator.render.text import finished_text
-    from orchestrator.reproduce import on_platform
-    from orchestrator.reproduce import reproduce as build_twice
 
     if platform is not None and not is_platform(platform):
         raise UsageError(
@@ -56,7 +56,7 @@ def reproduce(session: Session, image: str, platform: str | None, every: bool) -
         )
     found: list[Reproduction] = []
     with workplace(session) as place:
-        step, revision = flow.step_now(place.hierarchy, place.doors, image)
+        step, revision = questions.step_now(place.hierarchy, place.doors, image)
         step = on_platform(step, normal_platform(platform) if platform else None)
         finished = watch(session, place, build_twice(step, _bench(place, revision), found))
         code = code_of(place, finished)
@@ -78,7 +78,7 @@ def _is_equal(compared: Reproduction | None) -> bool:
 
 
 def _bench(place: Workplace, revision: Revision | None) -> Bench:
-    from orchestrator.reproduce import Bench
+    from orchestrator.build.reproduce import Bench
 
     doors = place.doors
     return Bench(

@@ -56,7 +56,7 @@ def _require_moved(images: tuple[str, ...], run: str, place: Workplace) -> None:
     Raises:
         UsageError: naming the first.
     """
-    from orchestrator.refuse import unknown_image
+    from orchestrator.decide.refuse import unknown_image
 
     moved = {move.image for move in place.doors.history.moves(run)}
     for image in images:

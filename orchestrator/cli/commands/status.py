@@ -12,7 +12,7 @@ from orchestrator.cli.session import Session
 from orchestrator.cli.workplace import workplace
 
 if TYPE_CHECKING:
-    from orchestrator.select import Selection
+    from orchestrator.decide.select import Selection
 
 
 @command(
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 @selection_options
 def status(session: Session, selection: Selection, every: bool) -> int:
     """Look, and show."""
-    from orchestrator import flow
+    from orchestrator import questions
     from orchestrator.render.json import status_json
     from orchestrator.render.orphans import orphans_json, orphans_text
     from orchestrator.render.text import status_text
 
     with workplace(session) as place:
         chosen = choose(session, place, selection)
-        found = flow.status(place.hierarchy, place.doors, chosen)
+        found = questions.status(place.hierarchy, place.doors, chosen)
         # Whoever asks for some images does not ask what else there is.
-        orphans = None if chosen.terms else flow.orphans(place.hierarchy, place.doors)
+        orphans = None if chosen.terms else questions.orphans(place.hierarchy, place.doors)
     every = every or session.settings.verbose
     return session.answer(
         lambda style: (

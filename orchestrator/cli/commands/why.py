@@ -24,24 +24,24 @@ from orchestrator.cli.workplace import Workplace, workplace
 )
 def why(session: Session, image: str, wants_command: bool) -> int:
     """Look, and explain."""
-    from orchestrator import flow
+    from orchestrator import questions
     from orchestrator.render.json import why_json
     from orchestrator.render.text import why_text
 
     with workplace(session) as place:
         if wants_command:
             return _command(session, place, image)
-        found = flow.why(place.hierarchy, place.doors, image)
+        found = questions.why(place.hierarchy, place.doors, image)
     return session.answer(lambda style: why_text(found, style), lambda: why_json(found))
 
 
 def _command(session: Session, place: Workplace, image: str) -> int:
     import shlex
 
-    from orchestrator import flow
+    from orchestrator import questions
     from orchestrator.doors.buildx import command as command_line
 
-    line = command_line(flow.build_command(place.hierarchy, place.doors, image))
+    line = command_line(questions.build_command(place.hierarchy, place.doors, image))
     code = session.answer(
         lambda style: shlex.join(line) + "\n",
         lambda: {"format": 1, "kind": "command", "image": image, "command": list(line)},

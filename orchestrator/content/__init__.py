@@ -1,0 +1,1 @@
+"""What builds make: layers, configurations and indexes, compared and put right. Pure."""

@@ -1,0 +1,1 @@
+"""Hierarchy and observations in, a verdict and its reasons for every image out. Pure."""

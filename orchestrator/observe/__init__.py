@@ -1,0 +1,1 @@
+"""What is read of files, registries and upstreams before anything is decided."""

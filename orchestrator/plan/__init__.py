@@ -1,0 +1,1 @@
+"""Decisions in, a plan out; its file, its age, and the order of its steps. Pure."""

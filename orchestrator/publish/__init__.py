@@ -1,0 +1,1 @@
+"""What others see: tags, copies, mirrors, and their way back."""

@@ -1,0 +1,252 @@
+"""Claims, immutable tags, key tags, floating tags, rollback: what others see of a build.
+
+The order is the safety: the manifest by digest, the claim, the immutable tag, the key tag, and
+floating tags only at the end of the run. Whoever dies in between leaves nothing half visible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from orchestrator.decide.want import is_complete
+from orchestrator.doors.protocols import Registry
+from orchestrator.doors.protocols_history import History
+from orchestrator.errors import Conflict, RegistryUnavailable, TagConflict
+from orchestrator.model.fingerprint import key_tag
+from orchestrator.model.manifest import Manifest
+from orchestrator.model.names import Repository, parse_repository, short_digest
+from orchestrator.model.publication import read_publication
+from orchestrator.model.run import JournalledMove, MoveState
+from orchestrator.observe.observations import rejected_tag
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publishing:
+    """What is about to be published.
+
+    Attributes:
+        repository: where.
+        key: the build key.
+        index: the composed index; every manifest it lists is in the repository.
+        immutable: the tag that will never move.
+        platforms: all that the index must have.
+        run: id of the run.
+    """
+
+    repository: Repository
+    key: str
+    index: Manifest
+    immutable: str
+    platforms: tuple[str, ...]
+    run: str
+
+
+def publish(publishing: Publishing, registry: Registry, history: History) -> Manifest:
+    """Give an index its immutable tag and its key tag, or adopt the one that was first.
+
+    Returns:
+        The index that the key leads to: ours, or the one that another run published first.
+
+    Raises:
+        TagConflict: the immutable tag names something that is not this key's.
+        RegistryUnavailable: a request failed; what was done so far is safe to do again.
+    """
+    registry.put_manifest(publishing.repository, publishing.index.digest, publishing.index)
+    claimed = _claim(publishing, registry, history)
+    winner = _tagged_before(publishing, registry) or claimed
+    put_tag(registry, publishing.repository, publishing.immutable, winner)
+    put_tag(registry, publishing.repository, key_tag(publishing.key), winner)
+    return winner
+
+
+def _claim(publishing: Publishing, registry: Registry, history: History) -> Manifest:
+    """Return the manifest whose digest the write-once claim names.
+
+    A claim whose digest is not in the registry was left by somebody who died before, or whose
+    manifest was deleted since: it is replaced, by compare-and-swap.
+    """
+    where, key, mine = str(publishing.repository), publishing.key, publishing.index.digest
+    for _ in range(8):
+        digest = history.claim(where, key, mine, publishing.run)
+        if digest == mine:
+            return publishing.index
+        winner = registry.manifest(publishing.repository, digest)
+        if winner is not None and _is_same_build(winner, publishing):
+            return winner
+        history.replace_claim(where, key, lost=digest, digest=mine, run_id=publishing.run)
+    raise Conflict(f"the claim on {key} in {where} changes all the time", hint="try again")
+
+
+def _tagged_before(publishing: Publishing, registry: Registry) -> Manifest | None:
+    """Return what the immutable tag names already, if that is a build of the same key."""
+    digest = registry.resolve(publishing.repository, publishing.immutable)
+    if digest is None:
+        return None
+    found = registry.manifest(publishing.repository, digest)
+    if found is None or not _is_same_build(found, publishing):
+        raise TagConflict(
+            f"{publishing.repository}:{publishing.immutable} already points at "
+            f"{short_digest(digest)}…, not {short_digest(publishing.index.digest)}…",
+            hint="immutable tags never move, and that one is not a build of this key; "
+            "find out who pushed it, or change `tags.immutable`",
+        )
+    return found
+
+
+def _is_same_build(found: Manifest, publishing: Publishing) -> bool:
+    publication = read_publication(found)
+    return (
+        publication is not None
+        and publication.key == publishing.key
+        and is_complete(publication, publishing.platforms)
+    )
+
+
+def put_immutable_tag(
+    registry: Registry, repository: Repository, tag: str, manifest: Manifest
+) -> None:
+    """Point a tag that never moves at a manifest, unless it names something.
+
+    Raises:
+        TagConflict: it names something else.
+        RegistryUnavailable: the registry said yes and did otherwise.
+    """
+    found = registry.resolve(repository, tag)
+    if found is not None and found != manifest.digest:
+        raise TagConflict(
+            f"{repository}:{tag} already points at {short_digest(found)}…, "
+            f"not {short_digest(manifest.digest)}…",
+            hint="immutable tags never move; find out who pushed it, or change `tags.immutable`",
+        )
+    put_tag(registry, repository, tag, manifest)
+
+
+def put_tag(registry: Registry, repository: Repository, tag: str, manifest: Manifest) -> None:
+    """Point a tag at a manifest and read it back.
+
+    Raises:
+        RegistryUnavailable: the registry said yes and did otherwise.
+    """
+    if registry.resolve(repository, tag) == manifest.digest:
+        return
+    registry.put_manifest(repository, tag, manifest)
+    seen = registry.resolve(repository, tag)
+    if seen != manifest.digest:
+        raise RegistryUnavailable(
+            f"{repository}:{tag} reads {short_digest(seen) if seen else 'absent'} "
+            f"after {short_digest(manifest.digest)} was stored there",
+            hint="somebody else writes this tag, or the registry accepted and did not store",
+        )
+
+
+def tag_unchanged(
+    registry: Registry,
+    history: History,
+    repository: Repository,
+    keys: tuple[str, ...],
+    current: Manifest,
+    run: str,
+) -> None:
+    """Let new keys lead to the digest that is current: an equal result is not published again."""
+    for key in keys:
+        history.claim(str(repository), key, current.digest, run)
+        put_tag(registry, repository, key_tag(key), current)
+
+
+def promote(
+    moves: tuple[JournalledMove, ...], registry: Registry, history: History, run: str
+) -> Iterator[JournalledMove]:
+    """Move floating tags, each by compare-and-set, and yield each as it is settled.
+
+    All moves are in the journal before the first is done. A tag that is neither where the plan
+    saw it nor where it should be is left alone (CONFLICT).
+    """
+    history.journal(run, moves)
+    for move in moves:
+        settled = replace(move, state=_move(move, registry))
+        history.settle(run, move, settled.state)
+        yield settled
+
+
+def _move(move: JournalledMove, registry: Registry) -> MoveState:
+    repository = parse_repository(move.repository)
+    try:
+        seen = registry.resolve(repository, move.tag)
+        if seen == move.now:
+            return MoveState.MOVED
+        if seen != move.was:
+            return MoveState.CONFLICT
+        if move.now is None:
+            deleted = registry.delete_tag(repository, move.tag)
+            return MoveState.MOVED if deleted else MoveState.LEFT
+        manifest = registry.manifest(repository, move.now)
+        if manifest is None:
+            return MoveState.FAILED
+        put_tag(registry, repository, move.tag, manifest)
+    except RegistryUnavailable:
+        return MoveState.FAILED
+    return MoveState.MOVED
+
+
+def reject(registry: Registry, repository: Repository, digest: str) -> None:
+    """Mark a digest as rolled back, in the registry, so that every orchestrator sees it."""
+    manifest = registry.manifest(repository, digest)
+    if manifest is not None:
+        put_tag(registry, repository, rejected_tag(digest), manifest)
+
+
+def lift_rejection(registry: Registry, repository: Repository, digest: str, other: str) -> None:
+    """Take the mark off a digest that somebody asked for again.
+
+    Many registries cannot delete a tag. The mark holds only while it points at the digest itself,
+    so it is pointed at another one instead.
+    """
+    if registry.resolve(repository, rejected_tag(digest)) != digest:
+        return
+    manifest = registry.manifest(repository, other)
+    if manifest is not None:
+        put_tag(registry, repository, rejected_tag(digest), manifest)
+
+
+def rollback_moves(
+    moves: tuple[JournalledMove, ...], images: frozenset[str] | None
+) -> tuple[JournalledMove, ...]:
+    """Return the moves that undo what a run moved.
+
+    A tag that the run made is removed again, but only for images that have a digest to go back to:
+    nobody is left without any.
+
+    Args:
+        moves: of the run to undo, those in an image's first registry before those in others.
+        images: only these; None: all.
+
+    Raises:
+        Conflict: no tag was moved away from another digest.
+    """
+    done = [
+        move
+        for move in moves
+        if move.state is MoveState.MOVED and (images is None or move.image in images)
+    ]
+    had_one = {move.image for move in done if move.was is not None}
+    # A copy that the run filled first goes back to what the first registry goes back to.
+    before: dict[tuple[str, str], str | None] = {}
+    for move in done:
+        before.setdefault((move.image, move.tag), move.was)
+    undo = tuple(
+        replace(
+            move,
+            was=move.now,
+            now=move.was or before[move.image, move.tag],
+            state=MoveState.PLANNED,
+        )
+        for move in done
+        if move.image in had_one
+    )
+    if not undo:
+        raise Conflict(
+            "nothing to roll back: this run moved no tag away from another digest",
+            hint="`orchestrate history` lists the runs, `orchestrate show RUN` what one moved",
+        )
+    return undo

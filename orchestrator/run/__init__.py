@@ -1,0 +1,1 @@
+"""Many steps at once, with retries, in the order of the plan."""
