@@ -14,7 +14,7 @@ from orchestrator.model.names import Repository
 from orchestrator.model.plan import Cause, Reason
 from orchestrator.model.run import FailureCause, MoveState, Outcome
 from orchestrator.observe.observations import rejected_tag
-from orchestrator.run.execute import exit_code
+from orchestrator.run.ends import exit_code
 from tests.world import DOCKERFILES, World, failed, put_image
 
 FIRST, SECOND = "localhost:5000", "mirror.example"

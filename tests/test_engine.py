@@ -31,7 +31,7 @@ from orchestrator.model.plan import Cause, Plan
 from orchestrator.model.publication import read_publication
 from orchestrator.model.run import FailureCause, Outcome
 from orchestrator.observe.load_files import load_files
-from orchestrator.run.execute import exit_code
+from orchestrator.run.ends import exit_code
 from tests.world import PLATFORMS, put_image
 
 pytestmark = pytest.mark.engine

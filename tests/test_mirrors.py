@@ -15,7 +15,7 @@ from orchestrator.model.mirror import mirror_tag
 from orchestrator.model.plan import Cause, Reason
 from orchestrator.model.run import Outcome, RunState
 from orchestrator.observe.mirror import had_now, look_into
-from orchestrator.run.execute import exit_code
+from orchestrator.run.ends import exit_code
 from tests.mirror_world import (
     CHAIN,
     DAY_S,

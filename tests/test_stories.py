@@ -18,7 +18,7 @@ from orchestrator.model.publication import read_publication
 from orchestrator.model.run import Outcome, RunState
 from orchestrator.model.source import Revision
 from orchestrator.observe.load_files import load_files
-from orchestrator.run.execute import exit_code
+from orchestrator.run.ends import exit_code
 from tests.world import DOCKERFILES, PLATFORMS, UPSTREAM, World, failed, put_image
 
 ALL = tuple(DOCKERFILES)

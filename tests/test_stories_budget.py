@@ -13,7 +13,7 @@ from orchestrator.model.packages import Update
 from orchestrator.model.plan import Plan
 from orchestrator.model.run import RunState
 from orchestrator.observe.rank import rank
-from orchestrator.run.execute import exit_code
+from orchestrator.run.ends import exit_code
 from tests.world import UPSTREAM, World, put_image
 
 #: Images without anything between them.

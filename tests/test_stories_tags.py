@@ -15,7 +15,7 @@ from orchestrator.model.names import Repository
 from orchestrator.model.plan import Cause
 from orchestrator.model.run import MoveState, Outcome, RunState
 from orchestrator.model.source import Revision
-from orchestrator.run.execute import exit_code
+from orchestrator.run.ends import exit_code
 from tests.world import DOCKERFILES, World, failed, put_image
 
 ALL = tuple(DOCKERFILES)

@@ -15,7 +15,7 @@ from orchestrator.model.names import parse_reference
 from orchestrator.model.plan import Cause, Decision, Reason
 from orchestrator.model.run import Outcome
 from orchestrator.render.reason_words import reason_words
-from orchestrator.run.execute import exit_code
+from orchestrator.run.ends import exit_code
 from tests.world import HEAD, PLATFORMS, UPSTREAM, World, put_image
 
 DAY_S = 86_400

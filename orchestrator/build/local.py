@@ -20,7 +20,7 @@ from orchestrator.model.plan import Decision, Plan, Step, Verdict
 from orchestrator.model.run import Outcome, Run, StepResult
 from orchestrator.model.source import Revision
 from orchestrator.model.time import rfc3339
-from orchestrator.run.execute import failure_of, state_of
+from orchestrator.run.ends import failure_of, state_of
 from orchestrator.run.steps import Queued, bare_result, carry_out_steps
 
 

@@ -40,7 +40,7 @@ from orchestrator.model.run import Outcome, Run, StepResult
 from orchestrator.model.source import Revision
 from orchestrator.model.time import rfc3339
 from orchestrator.observe.observations import look_up
-from orchestrator.run.execute import failure_of, state_of
+from orchestrator.run.ends import failure_of, state_of
 from orchestrator.run.steps import Queued, bare_result, carry_out_steps
 
 

@@ -136,7 +136,7 @@ def watch(
 
 def code_of(place: Workplace, finished: RunFinished) -> int:
     """Return the exit code of a run that ended, or was stopped by a signal."""
-    from orchestrator.run.execute import exit_code
+    from orchestrator.run.ends import exit_code
 
     number = place.interrupts.number
     return exit_code(finished) if number is None else 128 + number

@@ -33,10 +33,11 @@ from orchestrator.model.publication import ParentRecord, Publication
 from orchestrator.model.run import JournalledMove, Outcome, Run, RunState, StepResult
 from orchestrator.model.time import rfc3339
 from orchestrator.observe.examine import Content, Examined
+from orchestrator.publish.promotion import promote_everywhere
 from orchestrator.publish.spread import Spreading, spread
 from orchestrator.publish.tags import Publishing, lift_rejection, publish
 from orchestrator.publish.undo import empty_plan
-from orchestrator.run.execute import failure_of, promote_everywhere, state_of
+from orchestrator.run.ends import failure_of, state_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from orchestrator.model.run import (
     Streak,
 )
 from orchestrator.model.time import rfc3339
-from orchestrator.run.execute import exit_code
+from orchestrator.run.ends import exit_code
 
 DAY_S = 86400
 #: A night at 02:46:31.

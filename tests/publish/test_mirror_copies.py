@@ -13,7 +13,7 @@ from orchestrator.errors import RegistryUnavailable, StalePlan
 from orchestrator.model.event import MirrorRetried, MirrorStarted, RunFinished, StepStarted
 from orchestrator.model.mirror import read_mirror_tag
 from orchestrator.model.run import FailureCause, Outcome, RunState
-from orchestrator.run.execute import exit_code
+from orchestrator.run.ends import exit_code
 from tests.mirror_world import (
     CHAIN,
     MIRROR,
