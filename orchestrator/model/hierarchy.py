@@ -42,6 +42,26 @@ class Hold:
     because: str
 
 
+class Promote(StrEnum):
+    """Which floating tags a run moves at its end.
+
+    PASSED: those of every image whose own chain passed. ALL: all of them if everything passed,
+    else none. MANUAL: none; ``orchestrate promote`` moves them.
+    """
+
+    PASSED = "passed"
+    ALL = "all"
+    MANUAL = "manual"
+
+
+class BuildCache(StrEnum):
+    """Where a build's cache is kept beside the builder's own."""
+
+    NONE = "none"
+    REGISTRY = "registry"
+    INLINE = "inline"
+
+
 class ParentKind(StrEnum):
     """Whether a parent is built here or comes from outside."""
 
@@ -133,6 +153,11 @@ class Image:
             ``context`` and ``dockerfile`` are empty and it has no parents.
         replaced_by: id of the image to stand on instead; only for a retired one.
         eol: ``YYYY-MM-DD`` of its last supported day; None where nobody said.
+        builder_labels: sorted (name, value) that a builder must have to build it.
+        timeout_s: longest time of one build of it, in seconds.
+        retries: further tries after a failure that may pass by itself.
+        cache: where its build cache is kept beside the builder's own.
+        canaries: ids of descendants that must pass before its floating tags move.
         unusable: why its files cannot be had from their repository, so that nobody can decide
             on it; its parents are then those of older files, or none. Empty: they can.
         file: the file that declares it, as the user would write its path.
@@ -165,6 +190,11 @@ class Image:
     retired: bool = False
     replaced_by: str | None = None
     eol: str | None = None
+    builder_labels: tuple[tuple[str, str], ...] = ()
+    timeout_s: int = 7200
+    retries: int = 2
+    cache: BuildCache = BuildCache.NONE
+    canaries: tuple[str, ...] = ()
     unusable: str = ""
     file: str = ""
     line: int = 0
@@ -243,12 +273,16 @@ class Builder:
     """A ``docker buildx`` builder.
 
     Attributes:
-        name: as ``docker buildx ls`` shows it; None for the current one.
-        slots: builds it may run at once.
+        name: as ``docker buildx ls`` shows it, or a docker context; None for the current one.
+        slots: builds it may run at once; each platform of an image is one build.
+        platforms: sorted ``os/arch`` that it builds natively; empty: nobody said, and it is asked.
+        labels: sorted (name, value) that images may ask for.
     """
 
     name: str | None = None
-    slots: int = 2
+    slots: int = 4
+    platforms: tuple[str, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,7 +314,8 @@ class Hierarchy:
         images: by id, parents before children, otherwise in the file's order.
         upstreams: by the name Dockerfiles use.
         secrets: by name.
-        builders: at least one.
+        builders: at least one; their names differ.
+        promote: which floating tags a run moves at its end.
         registries: where images are published: the first is built to, the rest get copies.
         subscriptions: in the file's order.
         plain_http: registries (host or host:port) spoken to without TLS beside the loopback ones.
@@ -293,6 +328,7 @@ class Hierarchy:
     upstreams: Mapping[str, Upstream]
     secrets: Mapping[str, Secret]
     builders: tuple[Builder, ...]
+    promote: Promote = Promote.PASSED
     registries: tuple[str, ...] = ()
     subscriptions: tuple[Subscription, ...] = ()
     plain_http: tuple[str, ...] = ()

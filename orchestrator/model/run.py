@@ -48,6 +48,7 @@ class FailureCause(StrEnum):
     ACCESS = "access"
     DISK_FULL = "disk-full"
     BUILDER = "builder"
+    TIMEOUT = "timeout"
     CHECK = "check"
     CONFLICT = "conflict"
     CANCELLED = "cancelled"
