@@ -15,10 +15,16 @@ class OrchestrateError(Exception):
     Args:
         what: one sentence, without a trailing full stop, naming the thing that is wrong.
         hint: what the reader can do about it; empty when there is nothing to add.
+
+    Attributes:
+        transient: whether doing the same again after a while may help.
+        retry_after_s: seconds for which who failed asked to be left alone; None: it did not.
     """
 
     exit_code = 1
     code = "error"
+    transient = False
+    retry_after_s: float | None = None
 
     def __init__(self, what: str, *, hint: str = "") -> None:
         super().__init__(what)
@@ -41,6 +47,9 @@ class BuildFailed(RunFailed):
         cause: a word of :data:`orchestrator.model.run.FailureCause`.
         transient: whether trying again may help.
         log_tail: the last lines of the build's log, oldest first.
+
+    Attributes:
+        log_path: the log, where it is another one than usual; else empty.
     """
 
     code = "build-failed"
@@ -58,12 +67,19 @@ class BuildFailed(RunFailed):
         self.cause = cause
         self.transient = transient
         self.log_tail = log_tail
+        self.log_path = ""
 
 
 class OutOfTime(RunFailed):
     """A run has no time left to start a build in; the step is left for the next one."""
 
     code = "out-of-time"
+
+
+class Stopped(RunFailed):
+    """A run that was asked to stop begins nothing new; the step is left."""
+
+    code = "stopped"
 
 
 class CheckFailed(RunFailed):
@@ -146,6 +162,12 @@ class TagConflict(Conflict):
     code = "tag-conflict"
 
 
+class LeaseLost(Conflict):
+    """Another run took over while this one was away; nothing of this one is written any more."""
+
+    code = "lease-lost"
+
+
 class Unavailable(OrchestrateError):
     """Something the command needs does not answer or is not installed (exit 5)."""
 
@@ -159,7 +181,8 @@ class RegistryUnavailable(Unavailable):
     Args:
         what: names the registry's address and the answer.
         status: the HTTP status, or None when there was no answer.
-        transient: whether trying again may help (429, 5xx, reset, time-out).
+        transient: whether trying again may help: see
+            :data:`orchestrator.model.transient.TRANSIENT_STATUSES`; so may a reset or a time-out.
     """
 
     code = "registry-unavailable"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from orchestrator.build.step import Site
+from orchestrator.decide.promotion import may_be_promoted, taken_along, with_canaries
 from orchestrator.decide.refuse import (
     require_forcible,
     require_ground,
@@ -18,14 +19,17 @@ from orchestrator.decide.wish import Intent as Intent
 from orchestrator.decide.wish import Wish as Wish
 from orchestrator.decide.wish import run_of
 from orchestrator.doors.protocols import Builder, Clock, Files, Git, Registry, Spool
+from orchestrator.doors.protocols_crash import NO_CRASH, CrashPoints
 from orchestrator.doors.protocols_history import History
 from orchestrator.doors.protocols_packages import PackageManagers
+from orchestrator.doors.protocols_sbom import NO_SBOMS, Sboms
 from orchestrator.errors import StalePlan, UsageError
 from orchestrator.model.event import Event, Notice, RunFinished, StepProgress
-from orchestrator.model.hierarchy import Hierarchy
+from orchestrator.model.hierarchy import Hierarchy, Promote
 from orchestrator.model.observation import Observations
 from orchestrator.model.packages import PackageAnswer
-from orchestrator.model.plan import Plan
+from orchestrator.model.plan import Decision, Plan
+from orchestrator.model.run import Run
 from orchestrator.model.time import run_id
 from orchestrator.observe import ask as asking
 from orchestrator.observe import choose as choosing
@@ -35,13 +39,16 @@ from orchestrator.observe.ledger import lacking, note_absorbed, note_sightings
 from orchestrator.observe.mirror import lost_copies
 from orchestrator.observe.observations import observe
 from orchestrator.plan.make import make_plan
-from orchestrator.plan.stale import command_again, moved_since, too_old
+from orchestrator.plan.stale import command_again, left_out, moved_since, too_old
 from orchestrator.publish import adopt as adopting
 from orchestrator.publish.adopt import Adopting
-from orchestrator.publish.tags import rollback_moves
-from orchestrator.publish.undo import run_to_undo, undo
+from orchestrator.publish.waiting import told_as_held
 from orchestrator.run.execute import execute
+from orchestrator.run.fleet import Fleet, builders_of
 from orchestrator.run.record import record
+from orchestrator.run.recover import Recovered as Recovered
+from orchestrator.run.recover import plan_to_resume, to_resume
+from orchestrator.run.recover import recover as recover_runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +63,10 @@ class Doors:
     spool: Spool
     clock: Clock
     packages: PackageManagers
+    crash: CrashPoints = NO_CRASH
+    sboms: Sboms = NO_SBOMS
+    #: Set when somebody wants the end at once: no door sits out a pause then.
+    hurry: threading.Event = field(default_factory=threading.Event)
 
 
 def choose(
@@ -94,20 +105,9 @@ def prepare(hierarchy: Hierarchy, doors: Doors, wish: Wish) -> tuple[Plan, Obser
     require_upstreams(wish.unsoaked, hierarchy)
     created_s = doors.clock.now_s()
     plan_id = run_id(created_s, wish.suffix)
-    seen = look(hierarchy, doors, wish.forced, plan_id, selected, unsoaked=wish.unsoaked)
+    seen, decisions = _decided(hierarchy, doors, wish, plan_id, selected)
     if wish.remember:
         note_sightings(hierarchy, seen, doors.history, doors.clock.now_s())
-    if selected is not None:
-        require_ground(hierarchy, seen, selected)
-    decisions = decide(
-        hierarchy,
-        seen,
-        forced=wish.forced,
-        epoch=plan_id,
-        allow_dirty=wish.allow_dirty,
-        selected=selected,
-        paused=wish.paused,
-    )
     made = make_plan(
         hierarchy,
         seen,
@@ -121,6 +121,37 @@ def prepare(hierarchy: Hierarchy, doors: Doors, wish: Wish) -> tuple[Plan, Obser
     )
     late = lacking(hierarchy, seen, decisions, doors.history, created_s)
     return replace(made, behind=late, unsoaked=tuple(sorted(wish.unsoaked))), seen
+
+
+def _decided(
+    hierarchy: Hierarchy,
+    doors: Doors,
+    wish: Wish,
+    plan_id: str,
+    selected: frozenset[str] | None,
+) -> tuple[Observations, tuple[Decision, ...]]:
+    """Look at images and decide on them; a selection takes its canaries along, and is repeated."""
+    without = wish.chosen.without if wish.chosen else frozenset[str]()
+    taken: dict[str, str] = {}
+    while True:
+        seen = look(hierarchy, doors, wish.forced, plan_id, selected, unsoaked=wish.unsoaked)
+        if selected is not None:
+            require_ground(hierarchy, seen, selected)
+        decisions = decide(
+            hierarchy,
+            seen,
+            forced=wish.forced,
+            epoch=plan_id,
+            allow_dirty=wish.allow_dirty,
+            selected=selected,
+            paused=wish.paused,
+        )
+        moving = [d.image for d in decisions if may_be_promoted(d)]
+        more = {} if selected is None else with_canaries(hierarchy, selected, moving, without)
+        if selected is None or not more:
+            return seen, told_as_held(taken_along(decisions, taken), doors.history, hierarchy)
+        taken |= more
+        selected |= more.keys()
 
 
 def look(
@@ -154,10 +185,21 @@ def ask_packages(
     *,
     cancelled: threading.Event,
     heard: Callable[[PackageAnswer], None] = lambda _: None,
+    begins: Callable[[], None] = lambda: None,
 ) -> tuple[PackageAnswer, ...]:
-    """Ask what is current for package updates, and keep the answers; also of what it stands on."""
+    """Ask what is current for package updates, and keep the answers; also of what it stands on.
+
+    Args:
+        hierarchy: what should be.
+        doors: the outside world.
+        chosen: the images.
+        cancelled: when set, nobody else is asked.
+        heard: is told every answer at once, in any thread.
+        begins: called when it is known whom to ask, before anybody is.
+    """
     asked = with_ancestors(hierarchy, chosen.images)
     currents = asking.packaged_currents(hierarchy, doors.registry, asked)
+    begins()
     return asking.ask_packages(
         hierarchy, currents, doors.packages, doors.history, cancelled=cancelled, heard=heard
     )
@@ -177,7 +219,9 @@ def run(
     """
     started = run_of(intent, hierarchy, doors.clock.now_s(), plan.revision, plan.id)
     revision = doors.git.revision()
-    slots = intent.slots or hierarchy.builders[0].slots
+    builders = builders_of(hierarchy, intent.slots)
+    slots = sum(builder.slots for builder in builders)
+    slots = min(intent.slots or slots, slots)
 
     def site(progress: Callable[[StepProgress | Notice], None]) -> Site:
         return Site(
@@ -189,17 +233,21 @@ def run(
             spool=doors.spool,
             clock=doors.clock,
             packages=doors.packages,
+            sboms=doors.sboms,
             revision=revision,
             run=started.id,
             planned=plan.date,
             log_dir=f"{intent.log_dir}/{started.id}",
             progress=progress,
+            stopping=intent.stopping,
             cancelled=intent.cancelled,
-            turns=threading.BoundedSemaphore(slots),
+            fleet=Fleet(builders, doors.builder, doors.clock, progress, at_most=slots),
             until_s=intent.until_s,
+            crash=doors.crash,
+            fail_fast=intent.fail_fast,
         )
 
-    for event in record(execute(plan, started, slots, site), doors.history):
+    for event in record(execute(plan, started, slots, site), doors.history, doors.crash):
         if isinstance(event, RunFinished) and seen is not None:
             now_s = doors.clock.now_s()
             note_absorbed(hierarchy, plan, seen, doors.history, now_s, event)
@@ -207,7 +255,12 @@ def run(
 
 
 def verify(
-    saved: Plan, hierarchy: Hierarchy, doors: Doors, max_age_s: float | None = None
+    saved: Plan,
+    hierarchy: Hierarchy,
+    doors: Doors,
+    max_age_s: float | None = None,
+    *,
+    again: str = "",
 ) -> Observations:
     """Return what is seen of the images that a saved plan has steps for.
 
@@ -218,15 +271,20 @@ def verify(
         hierarchy: as the file says now.
         doors: the outside world.
         max_age_s: seconds that it may be old; None: whatever it says itself.
+        again: the command that makes one like it; empty: one that saves it.
 
     Raises:
         StalePlan: naming everything that moved.
     """
-    again = command_again(saved)
+    again = again or command_again(saved)
     old = too_old(saved, doors.clock.now_s(), max_age_s)
     if old:
         raise StalePlan((old,), hint=f"make a new one: `{again}`")
     planned = frozenset(step.image for step in saved.steps)
+    if hierarchy.promote is Promote.MANUAL:
+        # What a parent is built on as, while it waits, is known by its files alone; one that the
+        # plan left out is built on as what is current.
+        planned |= with_ancestors(hierarchy, planned) - left_out(saved)
     seen = look(hierarchy, doors, selected=planned, unsoaked=frozenset(saved.unsoaked))
     note_sightings(hierarchy, seen, doors.history, doors.clock.now_s())
     moved = moved_since(saved, hierarchy, seen)
@@ -236,37 +294,35 @@ def verify(
     return seen
 
 
-def rollback(
-    run_id: str, images: frozenset[str], hierarchy: Hierarchy, doors: Doors, intent: Intent
-) -> Iterator[Event]:
-    """Move the floating tags of a run back, and reject what it had promoted.
+def recover(hierarchy: Hierarchy, doors: Doors) -> Iterator[Recovered]:
+    """Settle what dead runs of a hierarchy left; whoever calls holds it.
 
-    The digests rolled back stay rejected, in the registry too, until somebody asks. A rollback is
-    itself a run, and can be rolled back: that asks for its digests again.
-
-    Args:
-        run_id: the run to undo, or an unambiguous prefix.
-        images: only these; empty: all that it moved.
-        hierarchy: whose name the run gets.
-        doors: the outside world.
-        intent: who undoes it, and why.
-
-    Raises:
-        UsageError: there is no such run, or it is another hierarchy's.
-        Conflict: it moved nothing that could be moved back.
+    See :func:`orchestrator.run.recover.recover`.
     """
-    undone = run_to_undo(run_id, hierarchy, doors.history)
-    moves = rollback_moves(doors.history.moves(undone.id), images or None)
-    started = run_of(intent, hierarchy, doors.clock.now_s())
-    events = undo(
-        moves,
-        started,
+    return recover_runs(
         hierarchy,
         registry=doors.registry,
         history=doors.history,
         clock=doors.clock,
+        crash=doors.crash,
     )
-    yield from record(events, doors.history)
+
+
+def left_of(run_id: str | None, hierarchy: Hierarchy, doors: Doors) -> tuple[Run, Plan] | None:
+    """Return a run that was cut short, and its plan; None: nothing is to be resumed.
+
+    Args:
+        run_id: the run, or an unambiguous prefix; None: the newest that was cut short.
+        hierarchy: whose run it must be.
+        doors: the outside world.
+
+    Raises:
+        UsageError: the run that was named is none that can be resumed.
+        Conflict: its plan was kept by another version, or is damaged.
+    """
+    run = to_resume(hierarchy, doors.history, run_id)
+    made = plan_to_resume(run, doors.history) if run else None
+    return (run, made) if run and made else None
 
 
 def examine(hierarchy: Hierarchy, doors: Doors, chosen: Chosen) -> Examination:

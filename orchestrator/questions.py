@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from orchestrator.build.prepare import preview
+import threading
+from dataclasses import replace
+
+from orchestrator.build.prepare import preview, usual_builder
 from orchestrator.decide.alone import require_buildable, step_alone
 from orchestrator.decide.breaker import told
 from orchestrator.decide.refuse import unknown_image
@@ -11,6 +14,7 @@ from orchestrator.decide.verdicts import decide
 from orchestrator.doors.protocols import BuildRequest
 from orchestrator.explain.answers import explanation, statuses
 from orchestrator.flow import Doors, look
+from orchestrator.model.change import ImageChange
 from orchestrator.model.hierarchy import Hierarchy
 from orchestrator.model.observation import Observations
 from orchestrator.model.orphan import Orphans
@@ -18,9 +22,12 @@ from orchestrator.model.plan import Decision, Plan, Step
 from orchestrator.model.protection import Shelf
 from orchestrator.model.source import Revision
 from orchestrator.model.status import Explanation, ImageStatus
+from orchestrator.observe.change import Comparing, compare
 from orchestrator.observe.ledger import lacking
 from orchestrator.observe.orphans import find_orphans
+from orchestrator.observe.sides import Choosing, two_sides
 from orchestrator.observe.stock import Stocktaking, take_stock
+from orchestrator.publish.waiting import told_as_held
 
 
 def status(
@@ -39,7 +46,7 @@ def _judged(
     """Look at images, or at all, and at what they stand on, which decides about them too."""
     selected = None if images is None else with_ancestors(hierarchy, images)
     seen = look(hierarchy, doors, selected=selected)
-    decisions = decide(hierarchy, seen, selected=selected)
+    decisions = told_as_held(decide(hierarchy, seen, selected=selected), doors.history, hierarchy)
     streaks = doors.history.streaks(hierarchy.name)
     return seen, told(decisions, streaks, doors.clock.now_s())
 
@@ -86,10 +93,60 @@ def why(hierarchy: Hierarchy, doors: Doors, image: str) -> Explanation:
     return explanation(hierarchy, seen, found)
 
 
-def build_command(hierarchy: Hierarchy, doors: Doors, image: str) -> BuildRequest:
-    """Return the build that a run would start for an image now; see :func:`step_now`."""
+def difference(
+    hierarchy: Hierarchy,
+    doors: Doors,
+    image: str,
+    old: str = "",
+    new: str = "",
+    *,
+    files: bool = False,
+    cancelled: threading.Event,
+) -> ImageChange:
+    """Return what is different between two published digests of an image. Nothing is written.
+
+    Args:
+        hierarchy: what should be.
+        doors: the outside world.
+        image: image id.
+        old: a digest, a tag, or a run's id; empty: what was current before.
+        new: the same, or empty: what is current.
+        files: read the layers too, for the files that make the image larger.
+        cancelled: set it to stop.
+
+    Raises:
+        UsageError: there is no such image, or nothing that is called so.
+    """
+    if image not in hierarchy.images:
+        raise unknown_image(image, hierarchy)
+    choosing = Choosing(
+        image=hierarchy.images[image],
+        hierarchy=hierarchy,
+        registry=doors.registry,
+        history=doors.history,
+    )
+    was, now = two_sides(old, new, choosing)
+    comparing = Comparing(
+        registry=doors.registry, sboms=doors.sboms, files=files, cancelled=cancelled
+    )
+    return compare(was, now, comparing)
+
+
+def build_command(hierarchy: Hierarchy, doors: Doors, image: str) -> tuple[BuildRequest, ...]:
+    """Return the builds that a run would start for an image now, one for each platform.
+
+    Each is on the first builder that the file says is native for it, else on the first; a run may
+    send it elsewhere. See :func:`step_now`.
+    """
     step, revision = step_now(hierarchy, doors, image)
-    return preview(step, hierarchy, doors.files, doors.registry, revision, doors.clock)
+    request = preview(step, hierarchy, doors.files, doors.registry, revision, doors.clock)
+    builders = hierarchy.builders
+    return tuple(
+        replace(
+            request, platform=platform, builder=usual_builder(request.image, platform, builders)
+        )
+        for platform in step.platforms
+    )
 
 
 def step_now(hierarchy: Hierarchy, doors: Doors, image: str) -> tuple[Step, Revision | None]:

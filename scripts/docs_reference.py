@@ -34,6 +34,7 @@ from orchestrator.model.tags import PLACEHOLDERS, RESERVED_PREFIXES
 
 # What the manual pages say of variables and files too; scripts are no package.
 sys.path.insert(0, str(Path(__file__).parent))
+from docs_failures import failures_page
 from docs_words import ANNOTATIONS, ANSWERS, EXAMPLES, FILLED_IN, NOT_YET, OWN_TAGS
 from man_pages import FILES, VARIABLES
 
@@ -48,6 +49,7 @@ def pages() -> dict[str, str]:
     return {
         "commands.md": commands_page(),
         "hierarchy.md": hierarchy_page(),
+        "failures.md": failures_page(NOTE),
         "json.md": json_page(),
         "published.md": published_page(),
     }
@@ -240,6 +242,9 @@ def published_page() -> str:
     lines += _table("annotation | value", ([f"`{name}`", ANNOTATIONS[name]] for name in full))
     lines += ["A value that is not known, such as the revision outside git, is left out."]
     lines += ["", "Attestations that BuildKit makes, such as provenance, are entries of the index."]
+    sbom = "With `sbom: syft` an SBOM (SPDX JSON) refers to the manifest of each platform: an OCI "
+    sbom += "artifact of type `application/spdx+json` with that manifest as its `subject`."
+    lines += ["", sbom]
     return "\n".join(lines).rstrip() + "\n"
 
 

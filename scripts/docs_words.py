@@ -69,7 +69,10 @@ images:
 """,
     "builders": """
 builders:
-  - {name: k8s, slots: 4}
+  - {name: amd64, platforms: [linux/amd64], labels: {disk: fast}, slots: 8}
+  - {name: arm64, platforms: [linux/arm64], labels: {disk: fast}}
+images:
+  base: {context: images/base, version: "12", builder_labels: {disk: fast}, timeout: 30m}
 """,
     "subscriptions": """
 subscriptions:
@@ -82,7 +85,6 @@ subscriptions:
 
 #: Title of such a section → what this version does not do with it yet.
 NOT_YET = {
-    "builders": "This version takes one builder and refuses several.",
     "subscriptions": "This version checks and counts subscriptions, and sends no notices yet.",
 }
 
@@ -90,16 +92,24 @@ NOT_YET = {
 ANSWERS = {
     "plan": ("plan", "every step with its verdict, reasons, key and tags; also what `--out` saves"),
     "what-if": ("plan --what-if", "how far a change reaches, how long, who subscribed"),
-    "status": ("status", "per image: state, digest, age, reasons, how long behind what; orphans"),
+    "status": (
+        "status",
+        "per image: state, digest, age, reasons, how long behind what; orphans; who is at work",
+    ),
     "why": ("why", "every part of the build key, as it was and as it is"),
-    "command": ("why --command", "the build's command line, as a list"),
+    "command": ("why --command", "per platform the build's command line, as a list"),
     "graph": ("graph", "nodes and edges"),
     "doctor": ("doctor", "findings, each with code, level, hint, command and facts"),
-    "run": ("build, apply, rollback, show", "the run, results per image, moves of tags"),
+    "run": (
+        "build, patch, apply, resume, promote, rollback, show",
+        "the run, results per image, moves of tags and why some are held; `joined`: who does it",
+    ),
+    "waiting": ("promote", "per image what a run held and somebody may still promote"),
     "local-build": ("build --no-publish", "names and digests in this machine's engine"),
     "reproduction": ("reproduce", "per platform: layers, files and values that differ"),
     "adoption": ("adopt", "per image whether it was adopted, or why not"),
     "digests": ("digests", "per repository every digest, its tags, and what protects it"),
+    "diff": ("diff", "per platform: packages, settings, sizes, files that differ"),
     "history": ("history", "runs, newest first"),
     "saved": ("history --saved", "per image builds and seconds that cut-off and key spared"),
     "slo": ("history --slo", "percentiles per upstream, every change that arrived, and the others"),
@@ -125,6 +135,10 @@ OWN_TAGS = {
     "current-<image id>": (
         "what was promoted last, where there are no floating tags",
         "as floating tags",
+    ),
+    "cache-<image id>-<platform>": (
+        "the build cache of one platform, under `cache: registry`",
+        "with every build",
     ),
     "rejected-<hex of a digest>": (
         "that digest was rolled back, while this tag names it",

@@ -24,7 +24,13 @@ ABOUT = (
     "hierarchy.yaml and the Dockerfiles that it names; what is built already, by the registry."
 )
 VARIABLES = (
-    ("ORCHESTRATE_SLOTS", "Builds that may run at once; as --slots of build and apply."),
+    (
+        "ORCHESTRATE_SLOTS",
+        "Builds of one platform that may run at once; as --slots of build and apply.",
+    ),
+    ("ORCHESTRATE_FAIL_FAST", "Set to 1: the first failure stops a run; as --fail-fast."),
+    ("ORCHESTRATE_NO_WAIT", "Set to 1: end where another run is at work; as --no-wait."),
+    ("ORCHESTRATE_GRACE", "Seconds that builds have to end after a signal; as --grace."),
     ("ORCHESTRATE_TRIGGER", "What started a run; as --trigger."),
     ("ORCHESTRATE_BECAUSE", "Why a run was started; as --because."),
     ("ORCHESTRATE_DEBUG", "Set: a bug is reported with its traceback."),

@@ -42,9 +42,10 @@ class Ward:
             clock=self.world.clock,
         )
 
-    def look(self, limit_s: float = 10.0) -> tuple[Finding, ...]:
-        """Return every finding."""
-        subject = Subject(
+    @property
+    def subject(self) -> Subject:
+        """What is looked at."""
+        return Subject(
             hierarchy=None if self.problem else self.world.hierarchy(),
             problem=self.problem,
             state="/state/state.db",
@@ -52,7 +53,10 @@ class Ward:
             cache="/cache",
             offline=self.offline,
         )
-        return diagnose(self.doors, subject, limit_s=limit_s)
+
+    def look(self, limit_s: float = 10.0) -> tuple[Finding, ...]:
+        """Return every finding."""
+        return diagnose(self.doors, self.subject, limit_s=limit_s)
 
     def found(self, code: Code) -> Finding:
         """Return the one finding of a code."""

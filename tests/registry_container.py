@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
@@ -30,6 +31,24 @@ def running_registry(
         environment: the registry's settings, ``REGISTRY_…``.
         files: absolute path → text, put into the container once it runs.
     """
+    with registry_and_container(environment, files) as (address, _):
+        yield address
+
+
+@contextmanager
+def registry_and_container(
+    environment: Mapping[str, str],
+    files: Mapping[str, str] | None = None,
+    port: int | None = None,
+) -> Iterator[tuple[str, Any]]:
+    """Start a registry as :func:`running_registry` does; yield its container, too.
+
+    Args:
+        environment: the registry's settings.
+        files: absolute path → text.
+        port: on this machine; one that was chosen is another one after the container is stopped
+            and started. None: whichever is free.
+    """
     image = os.environ.get(IMAGE_VARIABLE)
     if not image:
         pytest.skip(f"{IMAGE_VARIABLE} names no registry image; scripts/test sets it")
@@ -41,6 +60,8 @@ def running_registry(
     from testcontainers.core.container import DockerContainer
 
     container = DockerContainer(image).with_exposed_ports(5000)
+    if port is not None:
+        container.with_bind_ports(5000, port)
     for name, value in environment.items():
         container.with_env(name, value)
     with container:
@@ -48,7 +69,24 @@ def running_registry(
             container.get_wrapped_container().put_archive("/", _archive(files))
         address = f"{container.get_container_host_ip()}:{container.get_exposed_port(5000)}"
         _wait_for(f"http://{address}/v2/")
-        yield address
+        yield address, container.get_wrapped_container()
+
+
+def written_tags(container: Any, repository: str) -> dict[str, set[str]]:
+    """Return tag → every digest that it was ever put on, from the disk of the registry.
+
+    It writes that down with every PUT of a tag, and takes it away only with the tag.
+    """
+    home = "/var/lib/registry/docker/registry/v2/repositories"
+    chunks, _ = container.get_archive(f"{home}/{repository}/_manifests/tags")
+    found: dict[str, set[str]] = {}
+    with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+        for name in archive.getnames():
+            parts = name.split("/")
+            # tags/TAG/index/sha256/DIGEST
+            if len(parts) == 5 and parts[2] == "index":
+                found.setdefault(parts[1], set()).add(f"{parts[3]}:{parts[4]}")
+    return found
 
 
 def push(line: list[str], tries: int = 3) -> None:
@@ -68,6 +106,11 @@ def _archive(files: Mapping[str, str]) -> bytes:
             member.size, member.mtime = len(text.encode()), int(time.time())
             archive.addfile(member, io.BytesIO(text.encode()))
     return buffer.getvalue()
+
+
+def wait_for_registry(address: str) -> None:
+    """Wait until a registry answers at ``host:port``."""
+    _wait_for(f"http://{address}/v2/")
 
 
 def _wait_for(url: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import flow
+from orchestrator import afterwards, flow
 from orchestrator.decide.select import Chosen
 from orchestrator.model.adoption import Adoption
 from orchestrator.model.event import RunFinished
@@ -157,4 +157,4 @@ def _roll_back(project: Project, run: str) -> None:
     intent = flow.Intent(
         command="rollback", who="test", suffix=f"{project.runs:04x}", log_dir="logs"
     )
-    list(flow.rollback(run, frozenset(), load_files(doors.files), doors, intent))
+    list(afterwards.rollback(run, frozenset(), load_files(doors.files), doors, intent))

@@ -51,7 +51,7 @@ def digests(world: World, images: set[str]) -> dict[str, str | None]:
 
 
 def builds(world: World) -> list[str]:
-    return [build.image for build in world.builder.builds]
+    return [build.image for build in world.builds]
 
 
 def require_empty(world: World) -> None:
@@ -87,7 +87,7 @@ def test_a_diamond_with_one_changed_arm_is_built_on_both(built: World) -> None:
     move(built, 1)
     outcomes = built.build()
     assert {outcomes[image] for image in ON_FRESH | {"fresh"}} == {Outcome.BUILT}
-    (mixed,) = [b for b in built.builder.builds[len(DOCKERFILES) :] if b.image == "mixed"]
+    (mixed,) = [b for b in built.builds[len(DOCKERFILES) :] if b.image == "mixed"]
     pins = {name: pin.partition("@")[2] for name, pin in mixed.request.pins}
     assert pins == {"left": left, "fresh": built.tag("fresh")}
     require_empty(built)

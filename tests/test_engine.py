@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import flow
+from orchestrator import afterwards, flow
 from orchestrator.doors.buildx import Buildx
 from orchestrator.doors.clock import RealClock
 from orchestrator.doors.files import RealFiles
@@ -359,7 +359,7 @@ def test_rollback_restores_what_was(built: Project) -> None:
     bad = built.run(built.plan())
     doors = built.doors
     intent = flow.Intent(command="rollback", who="test", suffix="ffff", log_dir="")
-    list(flow.rollback(bad.run.id, frozenset(), load_files(doors.files), doors, intent))
+    list(afterwards.rollback(bad.run.id, frozenset(), load_files(doors.files), doors, intent))
     assert {image: built.tag(image) for image in DOCKERFILES} == before
     assert built.verdicts() == {}
 

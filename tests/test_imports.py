@@ -30,7 +30,7 @@ LAYERS = (
         "orchestrator.run",
         "orchestrator.doctor",
     ),
-    ("orchestrator.flow", "orchestrator.questions"),
+    ("orchestrator.flow", "orchestrator.questions", "orchestrator.afterwards"),
     ("orchestrator.cli", "orchestrator.__main__"),
 )
 #: What a door may know beside its own kind.

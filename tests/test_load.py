@@ -13,6 +13,7 @@ from orchestrator.errors import InvalidInput
 from orchestrator.load import parse, resolve
 from orchestrator.load.order import ordered
 from orchestrator.model.hierarchy import (
+    BuildCache,
     Builder,
     BuildOptions,
     Hierarchy,
@@ -20,6 +21,8 @@ from orchestrator.model.hierarchy import (
     Parent,
     ParentKind,
     Policy,
+    Promote,
+    Sbom,
     Secret,
     Subscription,
     Track,
@@ -68,9 +71,15 @@ images:
     packages: apt
     reproducible: false
     allow_latest: true
-  base: {context: images/base, version: "12"}
+    builder_labels: {zone: 1, disk: fast}
+    timeout: 90m
+    retries: 0
+    cache: registry
+  base: {context: images/base, version: "12", canaries: [hello]}
 builders:
-  - {name: remote, slots: 4}
+  - {name: far, slots: 3, platforms: [linux/arm64/v8, linux/amd64], labels: {zone: 1, disk: fast}}
+  - {}
+promote: all
 subscriptions:
   - team: payments
     images: [base, "h*"]
@@ -88,7 +97,7 @@ DOCKERFILES = {
 
 
 NOBODY = (
-    "hierarchy.yaml:43:5: [NOT-YET] team 'payments' subscribes, and this version tells nobody yet"
+    "hierarchy.yaml:49:5: [NOT-YET] team 'payments' subscribes, and this version tells nobody yet"
 )
 
 
@@ -116,8 +125,9 @@ def test_a_whole_file_becomes_a_whole_hierarchy() -> None:
                 ),
                 immutable="{version}-{date}-{key}",
                 floating=("{version}", "stable"),
+                canaries=("hello",),
                 file="hierarchy.yaml",
-                line=39,
+                line=43,
             ),
             "hello": Image(
                 id="hello",
@@ -154,6 +164,10 @@ def test_a_whole_file_becomes_a_whole_hierarchy() -> None:
                 aliases=(Repository("quay.io", "acme/hello"),),
                 packages="apt",
                 reproducible=False,
+                builder_labels=(("disk", "fast"), ("zone", "1")),
+                timeout_s=5400,
+                retries=0,
+                cache=BuildCache.REGISTRY,
                 file="hierarchy.yaml",
                 line=15,
             ),
@@ -172,7 +186,16 @@ def test_a_whole_file_becomes_a_whole_hierarchy() -> None:
             "pip-index": Secret(name="pip-index", env="PIP_INDEX_URL"),
             "key": Secret(name="key", file="/run/key"),
         },
-        builders=(Builder(name="remote", slots=4),),
+        builders=(
+            Builder(
+                name="far",
+                slots=3,
+                platforms=("linux/amd64", "linux/arm64"),
+                labels=(("disk", "fast"), ("zone", "1")),
+            ),
+            Builder(name=None, slots=4),
+        ),
+        promote=Promote.ALL,
         registries=("localhost:5000/gold",),
         subscriptions=(
             Subscription(
@@ -180,7 +203,7 @@ def test_a_whole_file_becomes_a_whole_hierarchy() -> None:
                 images=("base", "h*"),
                 events=("image.published",),
                 file="hierarchy.yaml",
-                line=43,
+                line=49,
             ),
         ),
         plain_http=("registry.lan:5000",),
@@ -204,7 +227,8 @@ def test_the_model_holds_plain_strings_only() -> None:
         return {type(value)}
 
     found = kinds(load(WHOLE, DOCKERFILES))
-    assert {kind for kind in found if issubclass(kind, str)} == {str, ParentKind, Policy, Track}
+    enums = {ParentKind, Policy, Track, Promote, BuildCache, Sbom}
+    assert {kind for kind in found if issubclass(kind, str)} == {str, *enums}
 
 
 def test_what_is_left_out_has_its_default() -> None:

@@ -11,15 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.errors import InvalidInput
-from orchestrator.load.fields import (
-    BUILDER,
-    DEFAULTS,
-    HIERARCHY,
-    IMAGE,
-    OPTIONS,
-    SECRET,
-    TAGS,
-)
+from orchestrator.load.fields import DEFAULTS, HIERARCHY, IMAGE, OPTIONS, SECRET, TAGS
+from orchestrator.load.fields_run import BUILDER
 from orchestrator.load.fields_upstream import UPSTREAM
 from tests.drafts import HEAD, IMAGES, app, load, more, places, problems
 

@@ -33,6 +33,8 @@ include: [teams/*.yaml]
 defaults: {tier: base, labels: {a: b}, eol: "2030-01-01", reproducible: false}
 tiers: {base: {packages: apt, options: {network: none}, tags: {floating: [x]}}}
 undeclared_upstreams: warn
+builders: [{platforms: [linux/arm64], labels: {zone: 1, ssd: true}}, {name: b, slots: 1024}]
+promote: manual
 upstreams:
   a:1.2: {track: 'semver ">=1.27 <2"', soak: 24h, urgent: true, mirror: true, on_change: notify}
   b: {source: c, pin: "sha256:DIGEST", on_change: {hold: {until: "2030-01-01", because: 4711}}}
@@ -46,6 +48,11 @@ images:
     aliases: ["quay.io/a/{x}"]
     formerly: ["old-{x}", "{x}"]
     eol: "{x}"
+    builder_labels: {zone: "{python}", ssd: true}
+    canaries: ["top-{x}", top]
+    timeout: 90m
+    retries: 10
+    cache: inline
     on_parent_change: {"{x}": rebuild, b: {hold: {until: "2031-01-01", because: x}}}
   old: {retired: true, replaced_by: new, formerly: older, on_parent_change: final-only}
 """.replace("DIGEST", "0" * 64)
@@ -120,6 +127,15 @@ def test_an_included_file_has_a_schema_of_its_own() -> None:
         ("because: 4711", 'because: " "'),
         ('"{x}": rebuild', '"{x}": rebuilt'),
         ("on_parent_change: final-only", "on_parent_change: {}"),
+        ("[linux/arm64]", "[]"),
+        ("slots: 1024", "slots: 1025"),
+        ("{zone: 1, ssd: true}", "{zone: '', ssd: true}"),
+        ("promote: manual", "promote: never"),
+        ('zone: "{python}"', 'zone: "{"'),
+        ('"top-{x}", top', '"top-{x}", Top'),
+        ("timeout: 90m", "timeout: 0m"),
+        ("retries: 10", "retries: 11"),
+        ("cache: inline", "cache: local"),
         ("on_parent_change: final-only", "on_parent_change: [final-only]"),
     ],
 )

@@ -54,7 +54,7 @@ def test_copied_at_first_sight_and_built_from_there(world: World) -> None:
     kinds = [type(event) for event in events]
     assert kinds.index(MirrorStarted) < kinds.index(MirrorFinished) < kinds.index(StepStarted)
     assert mirrored(world) == {copy.tag: digest}
-    assert world.builder.builds[0].request.pins == (("debian:12", f"{MIRROR}@{digest}"),)
+    assert world.builds[0].request.pins == (("debian:12", f"{MIRROR}@{digest}"),)
     assert (world.plan().mirrors, world.verdicts()) == ((), {})
 
 
@@ -105,7 +105,7 @@ def test_mirror_that_is_switched_on_while_something_soaks() -> None:
     world.edit("base", "RUN more")
     assert {copy.digest for copy in world.plan().mirrors} == {first, second}
     world.build()
-    assert world.builder.builds[-2].request.pins == (("debian:12", f"{MIRROR}@{first}"),)
+    assert world.builds[-2].request.pins == (("debian:12", f"{MIRROR}@{first}"),)
 
 
 def test_lost_ledger_is_restored_from_the_tags() -> None:
@@ -200,7 +200,7 @@ def test_images_stay_buildable_when_the_source_is_gone(
     assert note.because.endswith("; its mirror stands in")
     built.edit("base", "RUN more")
     assert set(built.build().values()) == {Outcome.BUILT}
-    assert built.builder.builds[-2].request.pins == (("debian:12", f"{MIRROR}@{digest}"),)
+    assert built.builds[-2].request.pins == (("debian:12", f"{MIRROR}@{digest}"),)
     assert stood_on(built).base_name == UPSTREAM
     assert built.verdicts() == {}
 

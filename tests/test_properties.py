@@ -70,8 +70,8 @@ def test_nothing_is_built_before_its_parents(
     """Whatever the DAG and the slots: a build starts after all its parents' builds ended."""
     world = world_of(parents)
     world.run(world.plan(), slots)
-    builds = {build.image: build for build in world.builder.builds}
-    assert len(world.builder.builds) == len(parents)
+    builds = {build.image: build for build in world.builds}
+    assert len(world.builds) == len(parents)
     for image, of in parents.items():
         assert all(builds[parent].finished < builds[image].started for parent in of)
 

@@ -56,14 +56,14 @@ def test_digest_moves_along(world: Renamed) -> None:
     assert world.build()["py"] is Outcome.RETAGGED
     assert world.tag("py") == world.tag("py", "1") == old
     assert world.tags("py") == world.tags("python")
-    assert [record.image for record in world.builder.builds] == ["gunicorn"]
+    assert [record.image for record in world.builds] == ["gunicorn"]
     assert world.verdicts() == {}
 
 
 def test_child_is_built_on_the_new_repository(world: Renamed) -> None:
     """A child that changed at the same time waits for the new name, and pins it."""
     world.build()
-    (record,) = world.builder.builds
+    (record,) = world.builds
     assert record.request.pins == (("py", f"localhost:5000/gold/py@{world.tag('py')}"),)
 
 
@@ -88,5 +88,5 @@ def test_rename_goes_on_after_a_fault(world: Renamed, method: str, number: int) 
     world.build()
     assert world.tag("py") == world.tag("python")
     assert world.tags("py") == world.tags("python")
-    assert "py" not in {record.image for record in world.builder.builds}
+    assert "py" not in {record.image for record in world.builds}
     assert world.verdicts() == {}

@@ -12,7 +12,7 @@ ABOVE = ("python", "gunicorn", "hello", "docs")
 
 def epochs(world: World) -> dict[str, int]:
     """Return image → SOURCE_DATE_EPOCH of its last build."""
-    return {build.image: build.request.source_epoch_s for build in world.builder.builds}
+    return {build.image: build.request.source_epoch_s for build in world.builds}
 
 
 def test_a_clock_that_was_ahead_does_not_end_the_cut_off() -> None:

@@ -57,7 +57,7 @@ def test_what_fails_its_checks_gets_no_tag(kind: str, *, published: bool) -> Non
     def change(request: BuildRequest) -> BuildRequest:
         if kind == "another parent":
             return replace(request, pins=(("python", other),))
-        return replace(request, image=replace(request.image, platforms=PLATFORMS[:1]))
+        return replace(request, platform=PLATFORMS[0])
 
     world.builder = Careless(world.registry, change)
     finished = world.run(world.plan(only="gunicorn+"))

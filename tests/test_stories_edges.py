@@ -28,7 +28,7 @@ def causes(world: World, image: str) -> list[Cause]:
 
 def built_on(world: World, image: str, parent: str = "python") -> str:
     """Return the digest of a parent that an image's last build was pinned to."""
-    request = [build.request for build in world.builder.builds if build.image == image][-1]
+    request = [build.request for build in world.builds if build.image == image][-1]
     return dict(request.pins)[parent].partition("@")[2]
 
 

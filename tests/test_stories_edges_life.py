@@ -118,9 +118,9 @@ def test_a_dirty_build_on_the_newest_is_not_asked_for_again() -> None:
     assert causes(world, "gunicorn") == [Cause.DIRTY, Cause.TOLD_ONLY]
     assert world.verdicts() == {}
     world.git.current = Revision(commit="a" * 40, dirty=False, committed_at_s=1_600_000_000)
-    builds, tags = len(world.builder.builds), set(world.tags("gunicorn"))
+    builds, tags = len(world.builds), set(world.tags("gunicorn"))
     done = world.build()
-    assert (done["gunicorn"], len(world.builder.builds)) == (Outcome.RETAGGED, builds)
+    assert (done["gunicorn"], len(world.builds)) == (Outcome.RETAGGED, builds)
     # No key with the parent of before leads to it.
     assert set(world.tags("gunicorn")) == tags
     assert world.verdicts() == {}
@@ -300,7 +300,7 @@ def test_what_is_held_and_had_from_a_mirror_is_said_to_come_from_its_source() ->
     assert world.build()["base"] is Outcome.BUILT
     said = stood_on(world)
     assert (said.base_name, said.base_digest) == (UPSTREAM, old)
-    (pin,) = dict(world.builder.builds[-2].request.pins).values()
+    (pin,) = dict(world.builds[-2].request.pins).values()
     assert pin == f"{MIRROR}@{old}"
 
 
@@ -337,9 +337,9 @@ def test_a_policy_that_came_after_an_equal_result_is_kept() -> None:
     assert world.build()["docs"] is Outcome.UNCHANGED
     world.extra["docs"] = ", on_parent_change: {python: notify}"
     world.write()
-    builds = len(world.builder.builds)
+    builds = len(world.builds)
     assert world.build() == {"docs": Outcome.CUT_OFF}
-    assert len(world.builder.builds) == builds
+    assert len(world.builds) == builds
     world.edit("python", "RUN echo still more")
     assert "docs" not in world.build()
     assert world.verdicts() == {}

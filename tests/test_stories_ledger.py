@@ -113,11 +113,11 @@ def test_a_quiet_night_writes_nothing(built: World) -> None:
 def test_a_ledger_that_cannot_be_written_stops_the_run_before_it_begins(built: World) -> None:
     """Where first-seen times do not last, a soak would begin anew each night: nobody hides it."""
     put_image(built.registry, UPSTREAM, "debian 12.2")
-    builds = len(built.builder.builds)
+    builds = len(built.builds)
     built.history = ReadOnly.of(built.history)
     with pytest.raises(StateUnavailable, match="read-only"):
         work(built)
-    assert len(built.builder.builds) == builds
+    assert len(built.builds) == builds
 
 
 def test_an_arrival_that_cannot_be_written_is_told_and_the_run_is_whole(built: World) -> None:

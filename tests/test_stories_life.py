@@ -50,7 +50,7 @@ def test_a_retired_image_is_kept_and_stood_on(built: World) -> None:
     built.edit("hello", "RUN more")
     built.files.remove("python")
     assert built.build() == {"base": Outcome.BUILT, "hello": Outcome.BUILT}
-    (hello,) = [each for each in built.builder.builds[-2:] if each.image == "hello"]
+    (hello,) = [each for each in built.builds[-2:] if each.image == "hello"]
     assert hello.request.pins == (("python", f"{OLD}@{digest}"),)
     assert built.tag("python") == digest
     assert built.verdicts() == {}

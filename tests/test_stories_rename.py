@@ -66,7 +66,7 @@ def test_a_former_place_may_be_another_images() -> None:
 
 def test_a_rename_is_one_retag_and_no_build(built: World) -> None:
     """The digest goes to the new repository with its tags; what stands on it stays."""
-    digest, builds = built.tag("python"), len(built.builder.builds)
+    digest, builds = built.tag("python"), len(built.builds)
     rename(built, "python", "py")
     decision = built.decision("py")
     assert (decision.verdict, decision.digest, decision.current) == (Verdict.RETAG, digest, digest)
@@ -74,7 +74,7 @@ def test_a_rename_is_one_retag_and_no_build(built: World) -> None:
     assert {reason.cause for reason in decision.reasons[1:]} == {Cause.TAG_MISSING}
     assert built.build() == {"py": Outcome.RETAGGED}
     assert built.tag("py") == built.tag("py", "1") == built.tag("python") == digest
-    assert len(built.builder.builds) == builds
+    assert len(built.builds) == builds
     assert built.verdicts() == {}
     built.history = MemoryHistory()
     assert built.verdicts() == {}
@@ -98,7 +98,7 @@ def test_a_child_that_says_the_new_name_is_built_after_the_copy(built: World) ->
     assert [parent.reference for parent in hello.parents] == [NEW]
     outcomes = {result.image: result.outcome for result in built.run(plan).results}
     assert outcomes == {"py": Outcome.RETAGGED, "hello": Outcome.BUILT}
-    assert built.builder.builds[-1].request.pins == (("py", f"{NEW}@{built.tag('py')}"),)
+    assert built.builds[-1].request.pins == (("py", f"{NEW}@{built.tag('py')}"),)
     assert built.verdicts() == {}
 
 
@@ -192,7 +192,7 @@ def test_a_renamed_image_that_is_left_out_is_stood_on_where_it_is(built: World) 
     rename(built, "python", "py")
     built.edit("hello", "RUN more")
     assert built.build(only="hello") == {"hello": Outcome.BUILT}
-    assert built.builder.builds[-1].request.pins == (("python", f"{OLD}@{digest}"),)
+    assert built.builds[-1].request.pins == (("python", f"{OLD}@{digest}"),)
     assert built.verdicts() == {"py": "retag"}
     built.build()
     assert built.verdicts() == {}
@@ -250,7 +250,7 @@ def test_a_dirty_tree_renames_nothing(built: World) -> None:
     assert causes(built, "py") == [Cause.DIRTY]
     built.edit("hello", "RUN more")
     assert built.build() == {"hello": Outcome.BUILT}
-    assert built.builder.builds[-1].request.pins == (("python", f"{OLD}@{built.tag('python')}"),)
+    assert built.builds[-1].request.pins == (("python", f"{OLD}@{built.tag('python')}"),)
 
 
 def test_a_rename_that_was_rolled_back_before_stays_rejected(built: World) -> None:

@@ -49,7 +49,7 @@ def test_a_partial_build_stands_on_what_is_published(built: World) -> None:
     built.edit("gunicorn", "RUN fix")
     built.files.write("hello/app.py", b"print('changed')\n")
     assert built.build(only="hello") == {"hello": Outcome.BUILT}
-    record = built.builder.builds[-1]
+    record = built.builds[-1]
     assert record.request.pins == (("gunicorn", f"localhost:5000/gold/gunicorn@{before}"),)
     assert built.verdicts(only="hello") == {}
     assert built.verdicts()["hello"] == "await"
@@ -197,6 +197,8 @@ def since_main(world: World) -> frozenset[str]:
         (lambda w: field(w, "docs", "repository: pages"), {"docs"}),
         (lambda w: field(w, "docs", "tier: application"), set()),
         (lambda w: field(w, "docs", "eol: 2099-01-01"), set()),
+        (lambda w: field(w, "docs", "timeout: 9m, retries: 0, cache: registry"), set()),
+        (lambda w: field(w, "nginx", "canaries: [docs]"), set()),
         (lambda w: field(w, "hello", "retired: true"), {"hello"}),
         (lambda w: new_image(w, "FROM nginx\n"), {"new"}),
         (lambda w: head(w, "upstream/debian:12", "upstream/debian:13"), ALL),

@@ -73,14 +73,3 @@ def test_parents_layers_are_mounted_and_never_sent() -> None:
     sent = {(path, digest) for method, path, digest in calls if method == "upload_blob"}
     assert {path for path, _ in mounted} == {f"gold/app{n}" for n in range(6)}
     assert not mounted & sent
-
-
-def test_builder_is_told_of_new_parents_before_their_children() -> None:
-    """Only of those that some step of the run stands on, and only where platforms would collide."""
-    world = World(dockerfiles={"base": "FROM scratch\n", "app": "FROM base\n"})
-    outcomes(world)
-    base = world.registry.resolve(world.hierarchy().images["base"].repository, "stable")
-    assert world.builder.prefetched == [f"localhost:5000/gold/base@{base}"]
-    world.edit("app", "# another")
-    outcomes(world)
-    assert len(world.builder.prefetched) == 1

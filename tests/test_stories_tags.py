@@ -8,8 +8,8 @@ import pytest
 
 from orchestrator import flow
 from orchestrator.doors.memory.history import MemoryHistory
-from orchestrator.doors.memory.registry import MemoryRegistry
-from orchestrator.errors import Conflict
+from orchestrator.doors.memory.registry import MemoryRegistry, RegistryCall
+from orchestrator.errors import Conflict, RegistryUnavailable
 from orchestrator.model.event import StepFinished
 from orchestrator.model.names import Repository
 from orchestrator.model.plan import Cause
@@ -53,9 +53,9 @@ def test_changed_tag_templates_are_put_right_without_a_build(built: World) -> No
     )
     built.write()
     assert set(built.verdicts().values()) == {"retag"}
-    builds = len(built.builder.builds)
+    builds = len(built.builds)
     assert set(built.build().values()) == {Outcome.RETAGGED}
-    assert len(built.builder.builds) == builds
+    assert len(built.builds) == builds
     assert built.tag("hello", "prod") == built.tag("hello", "stable")
     assert built.verdicts() == {}
 
@@ -107,19 +107,38 @@ def test_floating_tag_moved_by_somebody_else_is_left_alone(built: World) -> None
     assert exit_code(finished) == 4
 
 
+def test_floating_tag_whose_answer_was_lost_has_moved(built: World) -> None:
+    """The registry did it and could not say so: it is asked where the tag is, and has the word."""
+    built.files.write("hello/app.py", b"print('changed')\n")
+
+    def lose(call: RegistryCall) -> None:
+        if call.method == "put_manifest" and call.reference == "stable" and call.done:
+            raise RegistryUnavailable("no answer", transient=True)
+
+    built.registry.fault = lose
+    finished = built.run(built.plan())
+    (result,) = finished.results
+    assert built.tag("hello", "stable") == result.digest
+    assert {move.tag: move.state for move in finished.moves} == {
+        "1": MoveState.MOVED,
+        "stable": MoveState.MOVED,
+    }
+    assert finished.run.state is RunState.SUCCEEDED
+
+
 def test_interrupted_promotion_is_finished_without_a_build(built: World) -> None:
     """A run that died before its tags moved is finished by the next one."""
     built.edit("base", "RUN echo fix")
     plan = built.plan()
     intent = built.intent("build")
     for event in flow.run(plan, built.hierarchy(), built.doors, intent):
-        if isinstance(event, StepFinished) and event.result.image == "docs":
+        if isinstance(event, StepFinished) and event.result.image == "base":
             intent.cancelled.set()
-    builds = len(built.builder.builds)
+    builds = len(built.builds)
     assert built.verdicts()["base"] == "retag"
     outcomes = built.build()
     assert outcomes["base"] is Outcome.RETAGGED
-    assert len(built.builder.builds) <= builds + len(ALL) - 1
+    assert len(built.builds) <= builds + len(ALL) - 1
     assert built.verdicts() == {}
 
 

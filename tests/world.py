@@ -8,14 +8,15 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from orchestrator import flow
+from orchestrator import afterwards, flow
 from orchestrator.decide.select import Selection
-from orchestrator.doors.memory.builder import MemoryBuilder
+from orchestrator.doors.memory.builder import BuildRecord, MemoryBuilder
 from orchestrator.doors.memory.clock import MemoryClock
 from orchestrator.doors.memory.files import MemoryFiles, MemoryGit
 from orchestrator.doors.memory.history import MemoryHistory
 from orchestrator.doors.memory.packages import MemoryPackages
 from orchestrator.doors.memory.registry import MemoryRegistry
+from orchestrator.doors.memory.sbom import MemorySboms
 from orchestrator.doors.protocols import Registry
 from orchestrator.doors.spool import DiskSpool
 from orchestrator.model.event import Event, RunFinished
@@ -79,8 +80,11 @@ class World:
 
     def __post_init__(self) -> None:
         """Write the files and the upstream."""
+        self.history.leases.clock_s = self.clock.monotonic_s
+        self.history.leases.now_s = self.clock.now_s
         self.builder = MemoryBuilder(self.registry)
         self.packages = MemoryPackages(self.registry, self.clock)
+        self.sboms = MemorySboms(self.registry, self.packages)
         self.files = MemoryFiles({})
         self.runs = 0
         for path, content in self.others.items():
@@ -116,6 +120,16 @@ class World:
             spool=DiskSpool(),
             clock=self.clock,
             packages=self.packages,
+            sboms=self.sboms,
+        )
+
+    @property
+    def builds(self) -> tuple[BuildRecord, ...]:
+        """Every build so far, in the order they started; of an image's platforms only the first."""
+        return tuple(
+            build
+            for build in self.builder.builds
+            if build.platform in ("", build.request.image.platforms[0])
         )
 
     def hierarchy(self) -> Hierarchy:
@@ -183,7 +197,26 @@ class World:
     def rollback(self, run: str, *images: str) -> RunFinished:
         """Roll a run back and return the last event."""
         intent = self.intent("rollback")
-        events = list(flow.rollback(run, frozenset(images), self.hierarchy(), self.doors, intent))
+        events = list(
+            afterwards.rollback(run, frozenset(images), self.hierarchy(), self.doors, intent)
+        )
+        assert isinstance(events[-1], RunFinished)
+        return events[-1]
+
+    def promote(self, run: str, *images: str, despite_canaries: bool = False) -> RunFinished:
+        """Promote what a run held and return the last event."""
+        hierarchy = self.hierarchy()
+        self.clock.sleep(1)
+        events = list(
+            afterwards.promote(
+                afterwards.held_of(run, hierarchy, self.doors),
+                frozenset(images),
+                hierarchy,
+                self.doors,
+                self.intent("promote"),
+                despite_canaries=despite_canaries,
+            )
+        )
         assert isinstance(events[-1], RunFinished)
         return events[-1]
 

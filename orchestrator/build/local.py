@@ -34,6 +34,7 @@ class LocalSite:
         log_dir: directory of the builds' logs.
         slots: builds at once.
         cancelled: set it to stop.
+        fail_fast: the first failure stops everything.
     """
 
     hierarchy: Hierarchy
@@ -46,6 +47,7 @@ class LocalSite:
     log_dir: str
     slots: int
     cancelled: threading.Event
+    fail_fast: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +123,7 @@ def build_locally(
             results[event.result.image] = event.result
         yield event
     ended = tuple(results[step.image] for step in plan.steps)
-    state = state_of(ended, [], interrupted=site.cancelled.is_set())
+    state = state_of(ended, [], interrupted=any(result.was_stopped for result in ended))
     yield RunFinished(
         run=replace(site.run, finished_at=rfc3339(site.clock.now_s()), state=state),
         results=ended,
@@ -199,6 +201,7 @@ def _steps(
         durations={},
         clock=site.clock,
         cancelled=site.cancelled,
+        fail_fast=site.fail_fast,
     )
 
 
@@ -221,12 +224,14 @@ def _build(
     context = site.files.context(image.context, image.dockerfile)
     revision = context.source.revision or site.revision
     request = BuildRequest(
-        image=replace(image, platforms=(platform,)),
+        image=image,
+        platform=platform,
         dockerfile=context.dockerfile,
         build_args=image.build_args,
         secrets=tuple(hierarchy.secrets[name] for name in image.secrets),
         pins=tuple(pins.items()),
         source_epoch_s=revision.committed_at_s if revision else int(site.clock.now_s()),
+        timeout_s=image.timeout_s,
     )
 
     def make(request: BuildRequest) -> LocalImage:

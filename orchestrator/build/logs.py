@@ -1,4 +1,8 @@
-"""The log of an image's build: which one is meant, and its bytes, also while they are written."""
+"""The log of an image's build: which one is meant, and its bytes, also while they are written.
+
+Each platform of an image with several has a log of its own. They are shown one after the other,
+or in turns while they are written, under headings as those of ``tail`` for several files.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +29,21 @@ class BuildLog:
     Attributes:
         run: whose.
         image: by the id under which it was built.
+        platform: only of this one; None: of all.
     """
 
     run: Run
     image: str
+    platform: str | None = None
+
+    def names(self, logs: Logs) -> tuple[str, ...]:
+        """Return what is there of it now, sorted; see :class:`Logs`."""
+        wanted = self.platform and self.platform.replace("/", "-")
+        return tuple(
+            name
+            for name in logs.names(self.run.id, self.image)
+            if wanted is None or name.partition("@")[2] in ("", wanted)
+        )
 
 
 def find_log(
@@ -48,7 +63,7 @@ def find_log(
         if hierarchy is not None and run.hierarchy != hierarchy:
             continue
         for image in names:
-            if logs.size_bytes(run.id, image) is not None:
+            if logs.names(run.id, image):
                 return BuildLog(run=run, image=image)
         if follow and run.state is RunState.RUNNING:
             ended = {result.image for result in history.results(run.id)}
@@ -67,12 +82,70 @@ def _tries(log: BuildLog, history: History) -> list[StepResult]:
     return [result for result in history.results(log.run.id) if result.image == log.image]
 
 
-def log_chunks(log: BuildLog, logs: Logs, start: int = 0) -> Iterator[bytes]:
-    """Yield what stands in a log now, from a byte on."""
-    at = start
-    while chunk := logs.read(log.run.id, log.image, at, CHUNK_BYTES):
-        at += len(chunk)
-        yield chunk
+def log_chunks(log: BuildLog, logs: Logs) -> Iterator[bytes]:
+    """Yield what stands in a log now, one platform after the other."""
+    for number, name in enumerate(log.names(logs)):
+        if "@" in name and log.platform is None:
+            yield _heading(name, first=number == 0)
+        at = 0
+        while chunk := logs.read(log.run.id, name, at, CHUNK_BYTES):
+            at += len(chunk)
+            yield chunk
+
+
+def _heading(name: str, *, first: bool) -> bytes:
+    """Return the line above what a platform's build wrote."""
+    platform = name.partition("@")[2].replace("-", "/")
+    return f"{'' if first else chr(10)}==> {platform} <==\n".encode()
+
+
+class _Tails:
+    """How far the logs of a build were read.
+
+    Args:
+        log: whose.
+        logs: the door.
+    """
+
+    def __init__(self, log: BuildLog, logs: Logs) -> None:
+        self._log = log
+        self._logs = logs
+        self._at: dict[str, int] = {}
+        self._shown = ""
+
+    def sizes(self) -> dict[str, int]:
+        """Return name → bytes that are there now."""
+        run = self._log.run.id
+        return {name: self._logs.size_bytes(run, name) or 0 for name in self._log.names(self._logs)}
+
+    def shrunk(self, sizes: dict[str, int]) -> list[str]:
+        """Return the logs that are shorter than what was read of them."""
+        return [name for name, size in sizes.items() if size < self._at.get(name, 0)]
+
+    def grown(self, sizes: dict[str, int]) -> bool:
+        """Say whether anything was written since."""
+        return any(size > self._at.get(name, 0) for name, size in sizes.items())
+
+    def forget(self, names: list[str]) -> None:
+        """Begin with some logs anew."""
+        for name in names:
+            self._at.pop(name, None)
+
+    def read(self, sizes: dict[str, int], *, over: bool) -> Iterator[bytes]:
+        """Yield what is new; of several logs only whole lines, until it is over."""
+        for name in sizes:
+            alone = "@" not in name or self._log.platform is not None
+            run = self._log.run.id
+            while chunk := self._logs.read(run, name, self._at.get(name, 0), CHUNK_BYTES):
+                if not alone and not over and len(chunk) < CHUNK_BYTES:
+                    chunk = chunk[: chunk.rfind(b"\n") + 1]
+                if not chunk:
+                    break
+                if not alone and name != self._shown:
+                    yield _heading(name, first=not self._shown)
+                    self._shown = name
+                self._at[name] = self._at.get(name, 0) + len(chunk)
+                yield chunk
 
 
 def follow_log(
@@ -87,7 +160,7 @@ def follow_log(
         clock: waits between looks.
         restarted: is called when another try begins the log anew.
     """
-    at = 0
+    tails = _Tails(log, logs)
     # A try that has ended writes no more: whatever its log grows by is another one's.
     ended, complete = len(_tries(log, history)), False
     grew_s = clock.monotonic_s()
@@ -96,12 +169,13 @@ def follow_log(
         quiet_s = clock.monotonic_s() - grew_s
         tries = _tries(log, history)
         over = _is_over(log, history, tries, quiet_s)
-        size = logs.size_bytes(log.run.id, log.image) or 0
-        if size < at or (complete and size > at):
+        sizes = tails.sizes()
+        shrunk = tails.shrunk(sizes)
+        if shrunk or (complete and tails.grown(sizes)):
             restarted()
-            at, complete = 0, False
-        for chunk in log_chunks(log, logs, at):
-            at += len(chunk)
+            tails.forget(list(sizes) if complete else shrunk)
+            complete = False
+        for chunk in tails.read(sizes, over=over):
             grew_s = clock.monotonic_s()
             yield chunk
         if over:

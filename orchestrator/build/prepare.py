@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from orchestrator.doors.protocols import BuildRequest, Clock, Files, Registry
 from orchestrator.errors import CheckFailed, RegistryUnavailable
 from orchestrator.model import image_config
-from orchestrator.model.hierarchy import Hierarchy
+from orchestrator.model.hierarchy import Builder, Hierarchy, Image
 from orchestrator.model.manifest import Descriptor, Manifest
 from orchestrator.model.names import Repository, parse_reference
 from orchestrator.model.observation import Found
@@ -132,7 +132,7 @@ def preview(
 def build_request(
     hierarchy: Hierarchy, step: Step, dockerfile: str, source_epoch_s: int
 ) -> BuildRequest:
-    """Return the one ``docker buildx build`` of a resolved step.
+    """Return the ``docker buildx build`` of a resolved step on its first platform.
 
     Args:
         hierarchy: what should be.
@@ -144,6 +144,7 @@ def build_request(
     refresh = ((REFRESH_ARG, step.epoch),) if step.epoch else ()
     return BuildRequest(
         image=image,
+        platform=step.platforms[0],
         dockerfile=dockerfile,
         build_args=image.build_args + refresh,
         secrets=tuple(hierarchy.secrets[name] for name in image.secrets),
@@ -152,4 +153,20 @@ def build_request(
         ),
         source_epoch_s=source_epoch_s,
         builder=hierarchy.builders[0].name,
+        timeout_s=image.timeout_s,
+        cache=image.cache,
+        current=f"{image.repository}@{step.current}" if step.current else None,
     )
+
+
+def usual_builder(image: Image, platform: str, builders: Iterable[Builder]) -> str | None:
+    """Return a builder for who builds one image only: the first native one, by the file.
+
+    Args:
+        image: which labels it asks for.
+        platform: what is built.
+        builders: at least one has these labels.
+    """
+    wanted = set(image.builder_labels)
+    able = [builder for builder in builders if wanted <= set(builder.labels)]
+    return next((each.name for each in able if platform in each.platforms), able[0].name)

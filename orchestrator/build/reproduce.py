@@ -9,11 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
 
+from orchestrator.build.parts import log_path
 from orchestrator.build.prepare import (
     build_request,
     foundation_of,
     published_layers,
     source_epoch_s,
+    usual_builder,
 )
 from orchestrator.content.check import check_parent_layers, check_platforms
 from orchestrator.content.clamp import clamped_tar, is_clampable
@@ -32,7 +34,7 @@ from orchestrator.doors.protocols import (
 )
 from orchestrator.errors import OrchestrateError, Unavailable, UsageError
 from orchestrator.model.event import Event, RunFinished, StepFinished, StepProgress
-from orchestrator.model.hierarchy import Hierarchy
+from orchestrator.model.hierarchy import BuildCache, Hierarchy
 from orchestrator.model.image_config import diff_ids
 from orchestrator.model.plan import Decision, Plan, Step, Verdict
 from orchestrator.model.reproduction import Build, Comparison, LayerDifference, Reproduction
@@ -144,9 +146,9 @@ def _plan(step: Step, bench: Bench) -> Plan:
     )
 
 
-def _log_path(image: str, bench: Bench, build: Build) -> str:
-    again = f"{build}/" if build is Build.SECOND else ""
-    return f"{bench.log_dir}/{bench.run.id}/{again}{image}.log"
+def _log_path(image: str, bench: Bench, build: Build, platform: str = "") -> str:
+    again = f"/{build}" if build is Build.SECOND else ""
+    return log_path(f"{bench.log_dir}/{bench.run.id}{again}", image, platform)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,9 +189,12 @@ class _Trial:
         self._log_paths = log_paths
         self._image = bench.hierarchy.images[step.image]
         self._foundation = foundation_of(step, bench.registry)
-        layers = self._foundation.layers.values() if self._foundation else ()
-        #: Digest → size of the parent's layers, which need not come out of the builder.
-        self._below = {blob.digest: blob.size_bytes for each in layers for blob in each}
+        layers = self._foundation.layers if self._foundation else {}
+        #: Platform → digest → size of the parent's layers, which need not come out of the builder.
+        self._below = {
+            platform: {blob.digest: blob.size_bytes for blob in blobs}
+            for platform, blobs in layers.items()
+        }
 
     def run(self) -> Reproduction:
         """Build, build again, compare."""
@@ -201,42 +206,63 @@ class _Trial:
         self._epoch_s = source_epoch_s(self._foundation, current, revision, bench.clock)
         request = replace(
             build_request(bench.hierarchy, step, context.dockerfile, self._epoch_s),
-            image=replace(image, platforms=step.platforms),
             cached=False,
+            # Nothing is kept, neither in the registry nor in what comes out.
+            cache=BuildCache.NONE,
+            current=None,
         )
         publication = current.publication if current else None
         manifests = publication.manifests.values() if publication else ()
         published = published_layers(registry, repository, manifests).values()
         before = {layer.digest: layer.size_bytes for layer in published}
-        room_bytes = sum(size for digest, size in before.items() if digest not in self._below)
-        with bench.spool.output(room_bytes) as one, bench.spool.output(room_bytes) as other:
+        below = {digest for sizes in self._below.values() for digest in sizes}
+        room_bytes = sum(size for digest, size in before.items() if digest not in below)
+        builders = bench.hierarchy.builders
+        compared = [
+            self._both(
+                replace(
+                    request, platform=platform, builder=usual_builder(image, platform, builders)
+                ),
+                context,
+                room_bytes // len(step.platforms),
+            )
+            for platform in step.platforms
+        ]
+        return Reproduction(
+            image=image.id,
+            platforms=tuple(comparison for comparison, _, _ in compared),
+            source_epoch_s=self._epoch_s,
+            durations_s=(sum(one for _, one, _ in compared), sum(two for _, _, two in compared)),
+            declared=image.reproducible,
+        )
+
+    def _both(
+        self, request: BuildRequest, context: Context, room_bytes: int
+    ) -> tuple[Comparison, float, float]:
+        """Build a platform twice; return what differs, and how long each build took."""
+        spool = self._bench.spool
+        with spool.output(room_bytes) as one, spool.output(room_bytes) as other:
             first = self._build(Build.FIRST, one, request, context)
             second = self._build(Build.SECOND, other, request, context)
             try:
-                platforms = tuple(
-                    self._comparison(platform, first, second) for platform in step.platforms
-                )
+                comparison = self._comparison(request.platform, first, second)
             except ValueError as error:
                 raise damaged(error) from error
-        return Reproduction(
-            image=image.id,
-            platforms=platforms,
-            source_epoch_s=self._epoch_s,
-            durations_s=(first.duration_s, second.duration_s),
-            declared=image.reproducible,
-        )
+        return comparison, first.duration_s, second.duration_s
 
     def _build(
         self, build: Build, output: Output, request: BuildRequest, context: Context
     ) -> _Built:
-        bench, image = self._bench, self._image
-        for digest, size_bytes in self._below.items():
+        bench, image, platform = self._bench, self._image, request.platform
+        for digest, size_bytes in self._below.get(platform, {}).items():
             output.leave_out(digest, size_bytes)
+        several = len(self._step.platforms) > 1
 
         def say(progress: StepProgress) -> None:
-            self._queue.put(replace(progress, doing=f"{build} build: {progress.doing}"))
+            what = f"{build} build for {platform}" if several else f"{build} build"
+            self._queue.put(replace(progress, doing=f"{what}: {progress.doing}"))
 
-        self._log_paths.append(_log_path(image.id, bench, build))
+        self._log_paths.append(_log_path(image.id, bench, build, platform if several else ""))
         began_s = bench.clock.monotonic_s()
         bench.builder.build(
             request,
@@ -248,10 +274,10 @@ class _Trial:
         )
         took_s = bench.clock.monotonic_s() - began_s
         built = _built(read_layout(output), output, took_s)
-        check_platforms(image.id, self._step.platforms, built.configs)
+        check_platforms(image.id, (platform,), built.configs)
         if self._foundation is not None:
             name, below = self._foundation.parent.name, self._foundation.configs
-            check_parent_layers(image.id, name, below, built.configs)
+            check_parent_layers(image.id, name, {platform: below[platform]}, built.configs)
         return built
 
     def _comparison(self, platform: str, first: _Built, second: _Built) -> Comparison:

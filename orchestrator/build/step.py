@@ -1,16 +1,16 @@
 """One step: a plan's step in, a published digest out.
 
-Parents pinned, context verified, one build, its blobs to the registry, the checks, the cut-off,
-and only then the tags.
+Parents pinned, context verified, a build for each platform, its blobs to the registry, the checks,
+the cut-off, and only then the tags.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+from orchestrator.build.claimed import publish_claimed
+from orchestrator.build.parts import Made, Work, make_parts
 from orchestrator.build.prepare import (
     Foundation,
     build_request,
@@ -20,15 +20,15 @@ from orchestrator.build.prepare import (
     source_epoch_s,
 )
 from orchestrator.build.prove import prove_updates, refuse_unchanged
-from orchestrator.build.upload import Uploaded, take_over, upload_layout
+from orchestrator.build.site import Site as Site
+from orchestrator.build.upload import Uploaded, take_over
 from orchestrator.content.check import check_parent_layers, check_platforms, stands_on
 from orchestrator.decide.keys import judged_key, keys_of_unchanged
 from orchestrator.decide.want import is_complete
-from orchestrator.doors.protocols import Builder, Clock, Context, Files, Registry, Spool
-from orchestrator.doors.protocols_history import History
-from orchestrator.doors.protocols_packages import PackageManagers
-from orchestrator.errors import Conflict, OutOfTime
-from orchestrator.model.event import Notice, StepProgress
+from orchestrator.doors.protocols import Context, Registry
+from orchestrator.errors import Conflict
+from orchestrator.model.crash import CrashPoint
+from orchestrator.model.event import Notice
 from orchestrator.model.fingerprint import (
     canonical_json,
     effective_digest,
@@ -36,7 +36,7 @@ from orchestrator.model.fingerprint import (
     sha256,
     short_key,
 )
-from orchestrator.model.hierarchy import Hierarchy, Image
+from orchestrator.model.hierarchy import Image
 from orchestrator.model.image_config import content_digest
 from orchestrator.model.manifest import Manifest, compose_index
 from orchestrator.model.observation import Found
@@ -50,58 +50,25 @@ from orchestrator.publish.tags import Publishing, publish, tag_unchanged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """What every step of a run shares: the doors it uses and the facts of the run.
-
-    Attributes:
-        revision: where the tree stands in git; None outside.
-        run: id of the run.
-        planned: day of the plan, ``YYYYMMDD``.
-        log_dir: directory of the builds' logs.
-        packages: the package managers inside what was built.
-        progress: told what a running build does, and what people should know; called from any
-            thread.
-        cancelled: set when the run is to stop.
-        turns: held while the builder works: as many as may build at once.
-        until_s: the clock's monotonic time after which no build starts; None: there is none.
-    """
-
-    hierarchy: Hierarchy
-    files: Files
-    registry: Registry
-    builder: Builder
-    history: History
-    spool: Spool
-    clock: Clock
-    packages: PackageManagers
-    revision: Revision | None
-    run: str
-    planned: str
-    log_dir: str
-    progress: Callable[[StepProgress | Notice], None]
-    cancelled: threading.Event
-    turns: threading.Semaphore
-    until_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
     """A build whose blobs and manifests are in the registry, without any tag."""
 
-    uploaded: Uploaded
+    made: Made
     source_epoch_s: int
     revision: Revision | None
-    started_s: float
-    duration_s: float
+
+    @property
+    def uploaded(self) -> Uploaded:
+        """What is in the registry."""
+        return self.made.uploaded
 
 
-def carry_out(step: Step, site: Site, *, awaited: bool = False) -> StepResult:
+def carry_out(step: Step, site: Site) -> StepResult:
     """Do a resolved step: take what its key led to already, else build, check and publish.
 
     Args:
         step: resolved.
         site: what every step shares.
-        awaited: other steps of the run stand on it.
 
     Raises:
         OrchestrateError: any branch of the tree. No tag is there then, unless the immutable tag
@@ -110,6 +77,8 @@ def carry_out(step: Step, site: Site, *, awaited: bool = False) -> StepResult:
     image = site.hierarchy.images[step.image]
     current = look_up(site.registry, image.repository, step.current) if step.current else None
     found = candidate(site.registry, image, step.key or "", current)
+    if found is None:
+        found = publish_claimed(step, image, current, site)
     if found is not None and _is_usable(found, image):
         _lead_to_current(step, image, found, site)
         return _reuse(step, found)
@@ -128,14 +97,7 @@ def carry_out(step: Step, site: Site, *, awaited: bool = False) -> StepResult:
         # Also where nobody could read it: what was pending is pending still.
         refuse_unchanged(step.updates)
         return _keep_current(step, image, current, built, site)
-    result = _publish(step, image, built, site)
-    if awaited and len(step.platforms) > 1:
-        site.builder.prefetch(
-            f"{image.repository}@{result.digest}",
-            step.platforms[0],
-            site.hierarchy.builders[0].name,
-        )
-    return result
+    return _publish(step, image, built, site)
 
 
 def _is_as_judged(step: Step, image: Image, site: Site) -> bool:
@@ -150,7 +112,7 @@ def _lead_to_current(step: Step, image: Image, found: Found, site: Site) -> None
     key = judged_key(step)
     if key != step.key and found.digest == step.current:
         index = read_manifest(site.registry, image.repository, found.digest)
-        tag_unchanged(site.registry, site.history, image.repository, (key,), index, site.run)
+        _tag_unchanged(site, image, (key,), index)
 
 
 def _is_usable(found: Found, image: Image) -> bool:
@@ -201,41 +163,16 @@ def _build(
         reading = meanwhile.submit(published_layers, site.registry, image.repository, manifests)
         taken = take_over(image.repository, site.registry, foundation)
         published = reading.result()
-    # What is built now is likely as large as what it follows.
-    before = {layer.digest: layer.size_bytes for layer in published.values()}
-    room_bytes = sum(size for digest, size in before.items() if digest not in taken)
-    with site.spool.output(room_bytes) as output:
-        for digest, size_bytes in taken.items():
-            output.leave_out(digest, size_bytes)
-        with site.turns:
-            if cached and site.until_s is not None and site.clock.monotonic_s() >= site.until_s:
-                raise OutOfTime(f"{image.id} is left for the next run")
-            started_s, clock_s = site.clock.now_s(), site.clock.monotonic_s()
-            site.builder.build(
-                request,
-                context.archive(),
-                output.path,
-                log_path=f"{site.log_dir}/{image.id}.log",
-                progress=site.progress,
-                cancelled=site.cancelled,
-            )
-        uploaded = upload_layout(
-            output,
-            image.repository,
-            site.registry,
-            site.spool,
-            epoch_s=epoch_s,
-            foundation=foundation,
-            taken=taken,
-            published=published,
-        )
-    return Built(
-        uploaded=uploaded,
-        source_epoch_s=epoch_s,
-        revision=revision,
-        started_s=started_s,
-        duration_s=site.clock.monotonic_s() - clock_s,
+    work = Work(
+        request=request,
+        context=context,
+        foundation=foundation,
+        taken=taken,
+        published=published,
     )
+    made = make_parts(work, step.platforms, site)
+    site.crash.reached(CrashPoint.BLOBS_UPLOADED)
+    return Built(made=made, source_epoch_s=epoch_s, revision=revision)
 
 
 def _verify_source(step: Step, context: Context) -> None:
@@ -289,8 +226,13 @@ def _keep_current(step: Step, image: Image, current: Found, built: Built, site: 
     soaking = {name for name in image.upstream_parents() if site.hierarchy.upstreams[name].soak_s}
     keys = keys_of_unchanged(step, publication, soaking)
     index = read_manifest(site.registry, image.repository, current.digest)
-    tag_unchanged(site.registry, site.history, image.repository, keys, index, site.run)
+    _tag_unchanged(site, image, keys, index)
     return _result(step, Outcome.UNCHANGED, index, "", built)
+
+
+def _tag_unchanged(site: Site, image: Image, keys: tuple[str, ...], index: Manifest) -> None:
+    where = image.repository
+    tag_unchanged(site.registry, site.history, where, keys, index, site.run, site.crash)
 
 
 def _publish(step: Step, image: Image, built: Built, site: Site) -> StepResult:
@@ -307,13 +249,14 @@ def _publish(step: Step, image: Image, built: Built, site: Site) -> StepResult:
         ),
         site.registry,
         site.history,
+        site.crash,
     )
     return _result(step, Outcome.BUILT, winner, immutable, built)
 
 
 def _compose(step: Step, image: Image, built: Built, site: Site) -> Manifest:
     final = step.final_parent()
-    is_late = site.planned != day(built.started_s)
+    is_late = site.planned != day(built.made.started_s)
     publication = Publication(
         hierarchy=site.hierarchy.name,
         image=image.id,
@@ -328,7 +271,7 @@ def _compose(step: Step, image: Image, built: Built, site: Site) -> Manifest:
         },
         epoch=step.epoch,
         source_epoch_s=built.source_epoch_s,
-        created=rfc3339(built.started_s),
+        created=rfc3339(built.made.started_s),
         revision=str(built.revision) if built.revision else "",
         run=site.run,
         base_name=(final.origin or final.reference) if final else "",
@@ -353,6 +296,6 @@ def _result(
         manifests=index.platforms(),
         size_bytes=sum(built.uploaded.platform_bytes.values()),
         platform_bytes=built.uploaded.platform_bytes,
-        started_at=rfc3339(built.started_s),
-        duration_s=built.duration_s,
+        started_at=rfc3339(built.made.started_s),
+        duration_s=built.made.duration_s,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -69,6 +70,7 @@ def build_locally(
     *,
     platform: str | None,
     slots: int | None,
+    fail_fast: bool,
 ) -> int:
     """Build, say how to run what was built, and return the exit code."""
     from orchestrator.build.local import build_locally as build
@@ -78,7 +80,7 @@ def build_locally(
     from orchestrator.render.text import finished_text
 
     wanted = _wanted(session, place, selection)
-    site = _site(session, place, slots)
+    site = replace(_site(session, place, slots), fail_fast=fail_fast)
     work = prepare_locally(wanted, platform, site)
     if not work.images and not session.json:
         if session.settings.quiet:

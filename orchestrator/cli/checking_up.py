@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.cli.session import Session, open_files, today
@@ -52,9 +51,9 @@ def real_health_doors(hierarchy: Hierarchy | None, where: Places) -> Iterator[He
     from orchestrator.doors.engine import DockerEngine
     from orchestrator.doors.git import RealGit
     from orchestrator.doors.machine import RealMachine
+    from orchestrator.doors.open_state import open_health
     from orchestrator.doors.registry import Deadlines, HttpRegistry, Retries
     from orchestrator.doors.registry.health import HttpRegistryHealth
-    from orchestrator.doors.state_health import SqliteHealth
 
     plain_http = hierarchy.plain_http if hierarchy else ()
     registry = HttpRegistry(
@@ -69,7 +68,7 @@ def real_health_doors(hierarchy: Hierarchy | None, where: Places) -> Iterator[He
             machine=RealMachine(),
             registry=registry,
             registry_health=health,
-            state=SqliteHealth(Path(where.state)),
+            state=open_health(where.state, where.state_password),
             history=history,
             git=RealGit(where.hierarchy_dir or os.curdir),
             clock=RealClock(),

@@ -109,7 +109,7 @@ def annotate_failures(
 
     Args:
         failed: what failed, and where.
-        logs: image id → the lines of its log.
+        logs: a log's name → its lines.
         environment: says where this runs.
         style: how text may look.
     """
@@ -118,8 +118,8 @@ def annotate_failures(
 
         from orchestrator.render.annotations import MOST_ANNOTATIONS, github_failure, github_group
 
-        for image, lines in logs.items():
-            write_err(github_group(f"log of {image}", lines, style, token_hex(16)))
+        for name, lines in logs.items():
+            write_err(github_group(_title(name), lines, style, token_hex(16)))
         for result, place in failed[:MOST_ANNOTATIONS]:
             write_err(github_failure(result, place))
     elif environment.is_set(GITLAB):
@@ -127,9 +127,15 @@ def annotate_failures(
 
         from orchestrator.render.annotations import gitlab_section
 
-        for image, lines in logs.items():
-            title, at_s = f"log of {image}", int(time())
-            write_err(gitlab_section(f"log_{image}", title, lines, style, at_s))
+        for name, lines in logs.items():
+            section, at_s = f"log_{name.replace('@', '.')}", int(time())
+            write_err(gitlab_section(section, _title(name), lines, style, at_s))
+
+
+def _title(name: str) -> str:
+    """Return what people call a log."""
+    image, _, platform = name.partition("@")
+    return f"log of {image}{' for ' if platform else ''}{platform.replace('-', '/')}"
 
 
 def wants_logs(environment: Environment) -> bool:
@@ -137,15 +143,15 @@ def wants_logs(environment: Environment) -> bool:
     return environment.is_set(GITHUB) or environment.is_set(GITLAB)
 
 
-def last_lines(logs: Logs, run: str, image: str) -> tuple[str, ...]:
+def last_lines(logs: Logs, run: str, name: str) -> tuple[str, ...]:
     """Return the last lines of a log; of one that was overwritten, what was last on the screen."""
-    start = max((logs.size_bytes(run, image) or 0) - _MOST_BYTES, 0)
-    text = logs.read(run, image, start, _MOST_BYTES).decode("utf-8", "replace")
+    start = max((logs.size_bytes(run, name) or 0) - _MOST_BYTES, 0)
+    text = logs.read(run, name, start, _MOST_BYTES).decode("utf-8", "replace")
     return tuple(line.rpartition("\r")[2] for line in text.rstrip("\n").split("\n")[-_MOST_LINES:])
 
 
 def logged(failed: list[tuple[StepResult, Place]]) -> list[str]:
-    """Return the images whose logs are shown."""
-    return [result.image for result, _ in failed if result.failure and result.failure.log_path][
-        :_MOST_LOGS
-    ]
+    """Return the names of the logs that are shown: of the platforms that failed."""
+    paths = [result.failure.log_path for result, _ in failed if result.failure]
+    names = [path.rpartition("/")[2].removesuffix(".log") for path in paths if path]
+    return names[:_MOST_LOGS]

@@ -53,12 +53,14 @@ class WholeNumber(click.ParamType[int]):
 
     Args:
         most: the largest.
+        least: the smallest.
     """
 
     name = "number"
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, least: int = 1) -> None:
         self._most = most
+        self._least = least
 
     def convert(
         self, value: object, param: click.Parameter | None, context: click.Context | None
@@ -69,8 +71,9 @@ class WholeNumber(click.ParamType[int]):
             click.BadParameter: it is none, or out of range.
         """
         text = str(value)
-        if not (text.isdecimal() and text.isascii() and 1 <= int(text[:20]) <= self._most):
-            self.fail(f"{text!r} is not a whole number from 1 to {self._most}", param, context)
+        least, most = self._least, self._most
+        if not (text.isdecimal() and text.isascii() and least <= int(text[:20]) <= most):
+            self.fail(f"{text!r} is not a whole number from {least} to {most}", param, context)
         return int(text)
 
 

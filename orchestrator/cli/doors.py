@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -25,16 +27,22 @@ def real_doors(hierarchy: Hierarchy, files: Files, places: Places) -> Iterator[D
     """
     from orchestrator.doors.buildx import Buildx
     from orchestrator.doors.clock import RealClock
+    from orchestrator.doors.crash import crash_points
     from orchestrator.doors.git import RealGit
     from orchestrator.doors.packages import DockerPackages
+    from orchestrator.doors.process import open_many_files
     from orchestrator.doors.registry import HttpRegistry
+    from orchestrator.doors.sbom import Syft
     from orchestrator.doors.spool import DiskSpool
     from orchestrator.flow import Doors
 
+    open_many_files()
+    hurry = threading.Event()
     registry = HttpRegistry(
         plain_http=hierarchy.plain_http,
         guest_of=_guest_of(hierarchy),
         cache_dir=Path(places.cache, "manifests") if places.cache else None,
+        hurry=hurry,
     )
     with registry, real_history(places) as history, _contexts_cached(files, places):
         yield Doors(
@@ -46,6 +54,9 @@ def real_doors(hierarchy: Hierarchy, files: Files, places: Places) -> Iterator[D
             spool=DiskSpool(),
             clock=RealClock(),
             packages=DockerPackages(RealClock()),
+            crash=crash_points(os.environ),
+            sboms=Syft(hierarchy.plain_http),
+            hurry=hurry,
         )
 
 
@@ -68,10 +79,11 @@ def _contexts_cached(files: Files, places: Places) -> AbstractContextManager[Non
 
 @contextmanager
 def real_history(places: Places) -> Iterator[History]:
-    """Open the diary that is kept in SQLite."""
-    from orchestrator.doors.history import SqliteHistory
+    """Open the diary, wherever it is kept."""
+    from orchestrator.doors.history import DatabaseHistory
+    from orchestrator.doors.open_state import open_database
 
-    with SqliteHistory(Path(places.state)) as history:
+    with DatabaseHistory(open_database(places.state, places.state_password)) as history:
         yield history
 
 

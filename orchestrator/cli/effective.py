@@ -59,7 +59,7 @@ def effective_settings(session: Session) -> tuple[tuple[Setting, ...], Draft | N
     assert {setting.name for setting in found} == {name for name, *_ in OPTIONS}
     where = places(session)
     xdg = "XDG_CACHE_HOME" if session.environment.variables.get("XDG_CACHE_HOME") else "default"
-    found.append(Setting("logs", where.logs, "beside state"))
+    found.append(Setting("logs", where.logs, _logs_origin(session, where.state)))
     found.append(Setting("cache", where.cache or "", xdg))
     return tuple(found), draft
 
@@ -105,6 +105,12 @@ def _state(session: Session) -> Setting:
     home = session.environment.variables.get("XDG_STATE_HOME", "")
     origin = "XDG_STATE_HOME" if os.path.isabs(home) else "default"
     return Setting("state", session.environment.state_path(), origin)
+
+
+def _logs_origin(session: Session, state: str) -> str:
+    if "://" not in state:
+        return "beside state"
+    return "XDG_STATE_HOME" if session.environment.variables.get("XDG_STATE_HOME") else "default"
 
 
 def _shown(session: Session, name: str, origin: str) -> tuple[str, str]:

@@ -96,6 +96,19 @@ class Environment:
         """
         return os.path.join(self._home("XDG_STATE_HOME", ".local/state"), "state.db")
 
+    def logs_dir(self) -> str:
+        """Return where logs are kept of runs whose history is on a server.
+
+        Raises:
+            Unavailable: there is neither XDG_STATE_HOME nor a home directory.
+        """
+        try:
+            return os.path.join(self._home("XDG_STATE_HOME", ".local/state"), "logs")
+        except Unavailable as error:
+            raise Unavailable(
+                "there is no home directory to keep logs in", hint="set XDG_STATE_HOME"
+            ) from error
+
     def cache_dir(self) -> str | None:
         """Return where what may be deleted at any time is kept; None without a home directory."""
         try:

@@ -14,40 +14,78 @@ from typing import Self
 from orchestrator.cli.streams import write_err
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: How long the second signal waits for builds to be taken off the engine, in seconds.
+_FAREWELL_S = 0.5
+#: How long a process that is ended at once takes leave of others, in seconds.
+_LEAVE_S = 0.5
 
 
 class Interrupts:
     """What a signal does while a command works; a context manager.
 
-    Until :meth:`be_gentle`, nothing has been written that could be left half done, so a signal
-    ends the process at once. From then on the first one sets :attr:`cancelled` and the run comes
-    to its end by itself; the second ends the process.
+    Until :meth:`be_gentle`, and after :meth:`be_abrupt`, nothing has been written that could be
+    left half done, so a signal ends the process at once. In between the first one sets
+    :attr:`stopping`, and :attr:`cancelled` when the grace is over; the run comes to its end by
+    itself. The second one ends the process.
 
     Signals arrive in a thread of their own: the main thread may be waiting inside a library, and
     must not be torn out of the middle of a line that it writes. A signal that was ignored when the
     process started (nohup, a shell's background) stays ignored.
 
     Attributes:
-        cancelled: set when the run is to stop.
+        stopping: set when nothing new is to start.
+        cancelled: set when everything is to stop; :attr:`stopping` is set then, too.
+        hurry: set when everything is to stop because of a signal. A run may cancel itself, and
+            what it publishes after that is worth a pause.
         number: the first signal's, None before it.
     """
 
     def __init__(self) -> None:
+        self.stopping = threading.Event()
         self.cancelled = threading.Event()
+        self.hurry = threading.Event()
         self.number: int | None = None
-        self._say: Callable[[str], None] | None = None
+        self._told: Callable[[float], None] | None = None
+        self._late: Callable[[], None] = _say_nothing
+        self._at_exit: Callable[[], None] = _say_nothing
+        self._grace_s = 0.0
         self._before: dict[signal.Signals, object] = {}
         self._sender, self._receiver = socket.socketpair()
         self._sender.setblocking(False)
         self._wakeup_before = -1
 
-    def be_gentle(self, say: Callable[[str], None]) -> None:
-        """Let the first signal only cancel.
+    def be_gentle(
+        self,
+        told: Callable[[float], None],
+        *,
+        grace_s: float = 0.0,
+        late: Callable[[], None] | None = None,
+    ) -> None:
+        """Let the first signal only stop what does not end by itself.
 
         Args:
-            say: is told, in another thread, one line for people.
+            told: called in another thread when the first signal came, with the grace.
+            grace_s: how long what is at work may go on, in seconds; 0: it is cancelled at once.
+            late: called when the grace is over and the rest is cancelled.
         """
-        self._say = say
+        self._told, self._grace_s, self._late = told, grace_s, late or _say_nothing
+
+    @property
+    def is_gentle(self) -> bool:
+        """Whether something is at work that comes to its end by itself."""
+        return self._told is not None
+
+    def take_leave(self, how: Callable[[], None]) -> None:
+        """Do something before a signal ends the process at once, if it does not take long.
+
+        Args:
+            how: is called in another thread, while all others still work; raises nothing.
+        """
+        self._at_exit = how
+
+    def be_abrupt(self) -> None:
+        """Let the first signal end the process again; look whether one came before this."""
+        self._told = None
 
     def __enter__(self) -> Self:
         if threading.current_thread() is not threading.main_thread():
@@ -79,12 +117,42 @@ class Interrupts:
     def _receive(self, number: int) -> None:
         if number not in _SIGNALS:
             return
-        if self._say is None or self.number is not None:
-            _say_stopped(number)
-            os._exit(128 + number)
+        told = self._told
+        if told is None or self.number is not None:
+            self._leave(number)
+            return
         self.number = number
-        self._say("stopping the running builds; Ctrl-C again leaves at once")
+        self.stopping.set()
+        told(self._grace_s)
+        if self._grace_s > 0:
+            threading.Thread(target=self._wait, name="grace", daemon=True).start()
+        else:
+            self._cancel()
+
+    def _cancel(self) -> None:
         self.cancelled.set()
+        self.hurry.set()
+
+    def _wait(self) -> None:
+        if not self.cancelled.wait(self._grace_s):
+            self._late()
+        self._cancel()
+
+    def _leave(self, number: int) -> None:
+        """End the process; builds that run are taken off the engine first, if that is quick."""
+        _say_stopped(number)
+        if self.number is not None and not self.cancelled.is_set():
+            self.cancelled.set()
+            threading.Event().wait(_FAREWELL_S)
+        # What it needs may be in the hands of a thread that waits for something itself.
+        leaving = threading.Thread(target=self._at_exit, name="leave", daemon=True)
+        leaving.start()
+        leaving.join(_LEAVE_S)
+        os._exit(128 + number)
+
+
+def _say_nothing() -> None:
+    """Say nothing."""
 
 
 def _say_stopped(number: int) -> None:

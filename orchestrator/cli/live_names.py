@@ -122,6 +122,7 @@ def _counted(values: Iterable[str]) -> dict[str, int]:
 def _runs(session: Session) -> list[Offer]:
     from orchestrator.cli.workplace import diary, places
 
+    # Also of a server: it may be slow to answer, or to say that it is not there.
     if session.outside is None and not os.path.exists(places(session).state):
         return []
     with diary(session) as past:

@@ -1,19 +1,15 @@
-"""What the nightly run has that no other one has: a lock, questions about packages, few words."""
+"""What the nightly run has that no other one has: questions about packages, and few words."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from orchestrator.cli.environment import who
 from orchestrator.cli.running import code_of
 from orchestrator.cli.session import Session
 from orchestrator.cli.streams import write_err
 from orchestrator.cli.workplace import Workplace
 from orchestrator.errors import Interrupted
-from orchestrator.model.time import rfc3339
 from orchestrator.render.style import terminal_text
 
 if TYPE_CHECKING:
@@ -24,23 +20,17 @@ if TYPE_CHECKING:
     from orchestrator.model.run import Streak
 
 
-def until_s(place: Workplace, budget_minutes: int | None) -> float | None:
-    """Return the clock's monotonic time after which no build starts; None: there is none."""
+def until_s(place: Workplace, budget_minutes: int | None, waited_s: float) -> float | None:
+    """Return the clock's monotonic time after which no build starts; None: there is none.
+
+    Args:
+        place: has the clock.
+        budget_minutes: how long builds may start.
+        waited_s: how much of that is over.
+    """
     if budget_minutes is None:
         return None
-    return place.doors.clock.monotonic_s() + 60 * budget_minutes
-
-
-def holding(session: Session, place: Workplace) -> AbstractContextManager[None]:
-    """Keep other nights of the hierarchy out while the context lasts.
-
-    Raises:
-        Conflict: another one is at work, also one on other images; says who since when.
-        StateUnavailable: nobody can know.
-    """
-    since = rfc3339(place.doors.clock.now_s())
-    session.log("locking", hierarchy=place.hierarchy.name)
-    return place.lock.hold(place.hierarchy.name, f"pid {os.getpid()} of {who()}, since {since}")
+    return place.doors.clock.monotonic_s() - waited_s + 60 * budget_minutes
 
 
 def ask_packages(session: Session, place: Workplace, chosen: Chosen) -> None:
@@ -64,11 +54,16 @@ def ask_packages(session: Session, place: Workplace, chosen: Chosen) -> None:
             problem=answer.problem,
         )
 
-    # Containers that were started are stopped, not left behind.
-    place.interrupts.be_gentle(lambda line: None)
     answers = flow.ask_packages(
-        place.hierarchy, place.doors, chosen, cancelled=place.interrupts.cancelled, heard=heard
+        place.hierarchy,
+        place.doors,
+        chosen,
+        cancelled=place.interrupts.cancelled,
+        heard=heard,
+        # Containers that were started are stopped, not left behind.
+        begins=lambda: place.interrupts.be_gentle(lambda grace_s: None),
     )
+    place.interrupts.be_abrupt()
     if place.interrupts.number is not None:
         raise Interrupted(place.interrupts.number)
     if answers and all(answer.problem for answer in answers):

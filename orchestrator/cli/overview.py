@@ -28,6 +28,8 @@ HEADINGS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("build", "Build, check and publish whatever changed."),
             ("patch", "The nightly run: upstreams, packages, and what needs it."),
             ("apply", "Carry out a plan that was saved."),
+            ("resume", "Bring a run to its end that was killed or stopped."),
+            ("promote", "Move floating tags to what a run held."),
             ("rollback", "Put floating tags back where a run found them."),
             ("adopt", "Record what is published already as current."),
         ),
@@ -36,6 +38,7 @@ HEADINGS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         "After a run",
         (
             ("digests", "List what is stored, and what protects it."),
+            ("diff", "Show what is different between two digests of an image."),
             ("history", "List past runs."),
             ("show", "Show one run: images, digests, tags, failures."),
             ("log", "Print the log of an image's build, also while it runs."),
@@ -77,10 +80,10 @@ OPTIONS: tuple[tuple[str, tuple[str, ...], str, tuple[str, ...], str, str], ...]
     (
         "state",
         ("--state",),
-        "PATH",
+        "PLACE",
         (),
         "ORCHESTRATE_STATE",
-        "The SQLite file that history is kept in.",
+        "History's place: a file, or a postgresql:// address.",
     ),
     (
         "color",

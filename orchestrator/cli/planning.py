@@ -113,20 +113,13 @@ def nothing_to_do(session: Session, made: Plan, place: Workplace, seen: Observat
     code = complain(session, made) or _complain_of_copies(session, made)
     if session.settings.quiet and not session.json:
         return code
+    from orchestrator.render.json import no_run_json
     from orchestrator.render.text import plan_text
 
-    nothing: dict[str, object] = {
-        "run": None,
-        "results": [],
-        "moves": [],
-        "mirrors": [],
-        "summary": {},
-        "duration_s": 0.0,
-    }
     return (
         session.answer(
             lambda style: plan_text(made, parents_of(place.hierarchy), style, next_steps=False),
-            lambda: {"format": 1, "kind": "run", **nothing},
+            no_run_json,
         )
         or code
     )

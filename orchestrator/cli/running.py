@@ -16,7 +16,7 @@ from orchestrator.cli.session import Session
 from orchestrator.cli.streams import ForgivingStderr, write_err
 from orchestrator.cli.workplace import Workplace
 from orchestrator.errors import OrchestrateError
-from orchestrator.model.event import Event, Notice, RunFinished
+from orchestrator.model.event import Event, Notice, RunFinished, StepFinished, StepStarted
 
 if TYPE_CHECKING:
     from orchestrator.cli.reports import Reporter
@@ -51,7 +51,30 @@ def slots_option(function: F) -> F:
         metavar="N",
         type=WholeNumber(1000),
         envvar="ORCHESTRATE_SLOTS",
-        help="At most N builds at once; else what the builder has.",
+        help="At most N builds at once, each of one platform; else what the builders have.",
+    )(function)
+
+
+def fail_fast_option(function: F) -> F:
+    """Add the option that says how far a failure reaches."""
+    return click.option(
+        "--fail-fast/--keep-going",
+        envvar="ORCHESTRATE_FAIL_FAST",
+        help="Stop at the first failure and cancel what is running, or (the usual) go on with "
+        "what does not stand on it. What passed is published and promoted either way.",
+    )(function)
+
+
+def grace_option(function: F) -> F:
+    """Add the option that says how long builds may go on after the first signal."""
+    return click.option(
+        "--grace",
+        metavar="SECONDS",
+        type=WholeNumber(86400, least=0),
+        default="30",
+        show_default=True,
+        envvar="ORCHESTRATE_GRACE",
+        help="After Ctrl-C or SIGTERM running builds have SECONDS to end; what ends is published.",
     )(function)
 
 
@@ -63,6 +86,8 @@ def intent(
     because: str,
     trigger: str | None,
     slots: int | None = None,
+    fail_fast: bool = False,
+    resumes: str = "",
 ) -> Intent:
     """Return who starts a run, and why."""
     from orchestrator.flow import Intent
@@ -75,7 +100,10 @@ def intent(
         suffix=suffix(),
         slots=slots,
         log_dir=place.places.logs,
+        stopping=place.interrupts.stopping,
         cancelled=place.interrupts.cancelled,
+        fail_fast=fail_fast,
+        resumes=resumes,
     )
 
 
@@ -96,33 +124,58 @@ def local_run(place: Workplace, command: str, revision: Revision | None) -> Run:
 
 
 def follow(
-    session: Session, place: Workplace, events: Iterator[Event], reporter: Reporter | None = None
+    session: Session,
+    place: Workplace,
+    events: Iterator[Event],
+    reporter: Reporter | None = None,
+    *,
+    grace_s: float = 0.0,
 ) -> int:
     """Show a run while it happens, then its end, and return the exit code.
 
-    The first signal from now on only stops what runs; the journal gets complete.
+    The first signal from now on only stops what does not end within the grace; the journal gets
+    complete.
 
     Args:
         session: says how to show it.
         place: where it happens.
         events: the run.
         reporter: writes what machines want of it; None: nothing.
+        grace_s: how long what is at work may go on after a signal, in seconds.
     """
-    finished = watch(session, place, events, reporter)
+    finished = watch(session, place, events, reporter, grace_s=grace_s)
     code = _end(session, place, finished)
     return report(session, place, finished, reporter, code) if reporter else code
 
 
 def watch(
-    session: Session, place: Workplace, events: Iterator[Event], reporter: Reporter | None = None
+    session: Session,
+    place: Workplace,
+    events: Iterator[Event],
+    reporter: Reporter | None = None,
+    *,
+    grace_s: float = 0.0,
 ) -> RunFinished:
     """Show a run while it happens and return its end, which is not shown; see :func:`follow`."""
     from orchestrator.render.json_events import event_data, event_type
+    from orchestrator.render.recovery import late_words, stopping_words
 
     finished: RunFinished | None = None
+    at_work: dict[str, None] = {}
     with _display(session) as show, closing(_closable(events)) as stream:
-        place.interrupts.be_gentle(lambda line: show(Notice(text=line)))
+
+        def told(grace_s: float) -> None:
+            for line in stopping_words(tuple(at_work), grace_s):
+                show(Notice(text=line))
+
+        place.interrupts.be_gentle(
+            told, grace_s=grace_s, late=lambda: show(Notice(text=late_words(tuple(at_work))))
+        )
         for event in stream:
+            if isinstance(event, StepStarted):
+                at_work[event.image] = None
+            elif isinstance(event, StepFinished):
+                at_work.pop(event.result.image, None)
             show(event)
             if reporter and (lost := reporter.take(event, place.doors.clock.now_s())):
                 show(Notice(text=lost))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -76,3 +76,24 @@ def choose(session: Session, place: Workplace, selection: Selection) -> Chosen:
     for warning in chosen.warnings:
         session.warn(warning)
     return chosen
+
+
+def images_of(
+    session: Session, place: Workplace, selectors: tuple[str, ...], known: Collection[str]
+) -> frozenset[str]:
+    """Return those images of a past run that selectors mean; none without selectors: all.
+
+    Args:
+        session: warns.
+        place: where the hierarchy is.
+        selectors: as on the command line.
+        known: ids of the run's images; some may not be in the hierarchy any more.
+
+    Raises:
+        UsageError: a selector means no image.
+    """
+    from orchestrator.decide.select import Selection
+
+    rest = tuple(term for term in selectors if term not in known)
+    chosen = choose(session, place, Selection(wanted=rest)).images if rest else frozenset[str]()
+    return (chosen | set(selectors)) & set(known)

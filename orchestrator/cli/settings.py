@@ -19,7 +19,9 @@ class Settings:
         directory: where to start; as the user would write it, ``.`` for here.
         file: the hierarchy file as the user wrote it; None: to be searched.
         registry: takes the place of the file's; None: the file's.
-        state: the database file, absolute; None: the user's own.
+        state: the database: a file, absolute, or an address without a password; None: the user's
+            own file.
+        state_password: of the address; empty where nobody said one.
         color: ``auto``, ``always`` or ``never``.
         progress: ``live``, ``plain`` or ``none``.
         output: ``text``, ``json`` or ``markdown``.
@@ -32,6 +34,7 @@ class Settings:
     file: str | None = None
     registry: str | None = None
     state: str | None = None
+    state_password: str = field(default="", repr=False)
     color: str = "auto"
     progress: str = "plain"
     output: str = "text"
@@ -57,7 +60,7 @@ def settle(
 
     Raises:
         UsageError: a variable's value is none that is known, two options contradict one another,
-            the registry cannot be one, or the directory is none.
+            the registry or the state's address cannot be one, or the directory is none.
     """
     said = _variables(environment)
     variables = {name: variable for name, *_, variable, _ in OPTIONS if variable}
@@ -72,14 +75,15 @@ def settle(
         raise UsageError(f"{directory} is not a directory", hint="-C takes one that is there")
     if "registry" in said:
         _require_registry(said["registry"], origins["registry"])
-    state = said.get("state")
+    state, password = _state(said.get("state"), origins.get("state", ""), directory)
     output = said.get("output", forms[0])
     _require(output, forms, "--output")
     return Settings(
         directory=directory,
         file=said.get("file"),
         registry=said.get("registry"),
-        state=os.path.abspath(os.path.join(directory, state)) if state else None,
+        state=state,
+        state_password=password,
         color=said.get("color", "auto"),
         progress=_progress(said.get("progress", "auto"), environment, quiet=quiet, log=verbose),
         output=output,
@@ -98,6 +102,28 @@ def _variables(environment: Environment) -> dict[str, str]:
             if choices:
                 _require(value, choices, variable)
             found[name] = value
+    return found
+
+
+def _state(said: str | None, origin: str, directory: str) -> tuple[str | None, str]:
+    """Return a file, or an address and its password.
+
+    Raises:
+        UsageError: the address is none, or has a password where everybody can read it.
+    """
+    if not said:
+        return None, ""
+    if "://" not in said:
+        return os.path.abspath(os.path.join(directory, said)), ""
+    from orchestrator.doors.state_url import state_url
+
+    found = state_url(said)
+    if found.password and origin == "option":
+        raise UsageError(
+            "--state has a password in it, and every user of this machine can read options",
+            hint="put the address into ORCHESTRATE_STATE, or the password into PGPASSWORD, "
+            "~/.pgpass or a service file",
+        )
     return found
 
 

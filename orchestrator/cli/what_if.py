@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from orchestrator.cli.selecting import choose
 from orchestrator.cli.session import Session
 from orchestrator.cli.streams import write_out
 from orchestrator.cli.workplace import Workplace, workplace
 from orchestrator.errors import UsageError
+
+if TYPE_CHECKING:
+    from orchestrator.model.hierarchy import Hierarchy
 
 
 def require_alone(others: dict[str, bool]) -> None:
@@ -59,7 +63,7 @@ def what_if(session: Session, asked: str, *, every: bool) -> int:
             place.hierarchy,
             alive,
             place.doors.history.durations(),
-            place.hierarchy.builders[0].slots,
+            _images_at_once(place.hierarchy),
             upstreams=upstreams,
         )
     if not found.rebuilds:
@@ -73,6 +77,13 @@ def what_if(session: Session, asked: str, *, every: bool) -> int:
         lambda style: blast_text(found, style, every=every or session.settings.verbose),
         lambda: blast_json(found),
     )
+
+
+def _images_at_once(hierarchy: Hierarchy) -> int:
+    """Return how many images are built at once: each platform of one takes a slot."""
+    slots = sum(builder.slots for builder in hierarchy.builders)
+    platforms = max(len(image.platforms) for image in hierarchy.images.values())
+    return max(slots // platforms, 1)
 
 
 def _images(

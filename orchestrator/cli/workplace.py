@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from orchestrator.cli.interrupts import Interrupts
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from orchestrator.doors.protocols import Files
     from orchestrator.doors.protocols_history import History, Logs
     from orchestrator.doors.protocols_local import LocalBuilder
-    from orchestrator.doors.protocols_lock import Lock
     from orchestrator.flow import Doors
     from orchestrator.model.hierarchy import Hierarchy
 
@@ -27,15 +26,17 @@ class Places:
 
     Attributes:
         hierarchy_dir: the hierarchy file's directory; empty where no hierarchy is needed.
-        state: the database file.
+        state: the database: a file, or an address without a password.
         logs: directory that gets one directory of build logs for each run.
         cache: directory that may be deleted at any time; None for nowhere.
+        state_password: of the address; empty where nobody said one.
     """
 
     hierarchy_dir: str
     state: str
     logs: str
     cache: str | None
+    state_password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,6 @@ class Outside:
         logs: opens the build logs; None: for real.
         health: opens what `doctor` asks, also without a hierarchy; None: for real.
         local: gives the builder for this machine alone; None: for real.
-        lock: gives what keeps two nights apart; None: for real.
     """
 
     doors: Callable[[Hierarchy, Files, Places], AbstractContextManager[Doors]]
@@ -56,7 +56,6 @@ class Outside:
     logs: Callable[[Places], Logs] | None = None
     health: Callable[[Hierarchy | None, Places], AbstractContextManager[HealthDoors]] | None = None
     local: Callable[[Places], LocalBuilder] | None = None
-    lock: Callable[[Places], Lock] | None = None
 
 
 def places(session: Session, hierarchy_file: str = "") -> Places:
@@ -66,11 +65,16 @@ def places(session: Session, hierarchy_file: str = "") -> Places:
         Unavailable: there is no place for history.
     """
     state = session.settings.state or session.environment.state_path()
+    if "://" in state:  # Logs and caches stay on the machine.
+        logs = session.environment.logs_dir()
+    else:
+        logs = os.path.join(os.path.dirname(state), "logs")
     return Places(
         hierarchy_dir=os.path.dirname(os.path.abspath(hierarchy_file)) if hierarchy_file else "",
         state=state,
-        logs=os.path.join(os.path.dirname(state), "logs"),
+        logs=logs,
         cache=session.environment.cache_dir(),
+        state_password=session.settings.state_password,
     )
 
 
@@ -83,7 +87,6 @@ class Workplace:
         doors: to everything outside.
         places: where things are.
         logs: of builds that ran here.
-        lock: keeps two nights apart.
         interrupts: what signals do.
     """
 
@@ -91,18 +94,20 @@ class Workplace:
     doors: Doors
     places: Places
     logs: Logs
-    lock: Lock
     interrupts: Interrupts
 
 
 @contextmanager
-def workplace(session: Session, *, fetch: bool = True) -> Iterator[Workplace]:
+def workplace(
+    session: Session, *, fetch: bool = True, leave: Callable[[], None] | None = None
+) -> Iterator[Workplace]:
     """Load the hierarchy and open the doors; signals are ours while it lasts.
 
     Args:
         session: says which hierarchy.
         fetch: bring the repositories here first that contexts are in; else they are as they were
             when somebody fetched last.
+        leave: done before a signal ends the process at once; see ``Interrupts.take_leave``.
 
     Raises:
         InvalidInput: the files are wrong.
@@ -111,6 +116,8 @@ def workplace(session: Session, *, fetch: bool = True) -> Iterator[Workplace]:
     from orchestrator.observe.load_files import load_files
 
     with Interrupts() as interrupts:
+        if leave is not None:
+            interrupts.take_leave(leave)
         files = open_files(session)
         hierarchy = load_files(files, session.settings.registry, today=today(), fetch=fetch)
         where = places(session, files.name)
@@ -118,12 +125,12 @@ def workplace(session: Session, *, fetch: bool = True) -> Iterator[Workplace]:
         for warning in hierarchy.warnings:
             session.warn(warning)
         with _outside(session).doors(hierarchy, files, where) as doors:
+            interrupts.hurry = doors.hurry
             yield Workplace(
                 hierarchy=hierarchy,
                 doors=doors,
                 places=where,
                 logs=open_logs(session, where),
-                lock=_open_lock(session, where),
                 interrupts=interrupts,
             )
 
@@ -143,15 +150,6 @@ def open_logs(session: Session, where: Places) -> Logs:
     from orchestrator.doors.logs import DiskLogs
 
     return DiskLogs(where.logs)
-
-
-def _open_lock(session: Session, where: Places) -> Lock:
-    lock = _outside(session).lock
-    if lock is not None:
-        return lock(where)
-    from orchestrator.doors.lock import FileLock
-
-    return FileLock(os.path.dirname(where.state))
 
 
 def _outside(session: Session) -> Outside:

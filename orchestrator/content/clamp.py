@@ -55,6 +55,19 @@ def is_clampable(media_type: str) -> bool:
     return is_gzip(media_type) or media_type.endswith((".tar", ".diff.tar"))
 
 
+def layer_tar(blob: Iterable[bytes], media_type: str) -> Iterator[bytes]:
+    """Yield a layer's tar, uncompressed, as it is.
+
+    Args:
+        blob: the layer, in chunks.
+        media_type: of a kind that :func:`is_clampable` knows.
+
+    Raises:
+        ValueError: damaged, or not what the media type says.
+    """
+    yield from _unpacked(blob) if is_gzip(media_type) else blob
+
+
 def clamped_tar(blob: Iterable[bytes], media_type: str, epoch_s: int) -> Iterator[bytes]:
     """Yield a layer's tar, uncompressed, with every time later than the epoch set to the epoch.
 

@@ -108,7 +108,7 @@ def _entries(tar: Iterable[bytes]) -> Iterator[tuple[tuple[str, int], _Entry]]:
     try:
         with tarfile.open(fileobj=source, mode="r|", bufsize=_CHUNK_BYTES) as archive:
             for member in archive:
-                path = member.name.removeprefix("./").strip("/") or "."
+                path = _path(member)
                 yield (path, seen[path]), _entry(member, archive)
                 seen[path] += 1
                 # It would keep every one of them.
@@ -116,6 +116,41 @@ def _entries(tar: Iterable[bytes]) -> Iterator[tuple[tuple[str, int], _Entry]]:
     except tarfile.TarError as error:
         raise ValueError(f"its tar is damaged: {error}") from error
     stream.finish()
+
+
+def file_sizes(tar: Iterable[bytes]) -> dict[str, int]:
+    """Return path → bytes of the files in a layer; links and what is deleted take none.
+
+    Args:
+        tar: uncompressed, in chunks.
+
+    Raises:
+        ValueError: it is no tar, or a damaged one.
+    """
+    found: Counter[str] = Counter()
+    stream = _Stream(tar)
+    try:
+        with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|", bufsize=_CHUNK_BYTES) as all_:
+            for member in all_:
+                if member.isreg():
+                    found[_path(member)] += _stored_bytes(member)
+                # It would keep every one of them.
+                vars(all_)["members"].clear()
+    except tarfile.TarError as error:
+        raise ValueError(f"its tar is damaged: {error}") from error
+    stream.finish()
+    return dict(found)
+
+
+def _path(member: tarfile.TarInfo) -> str:
+    return member.name.removeprefix("./").strip("/") or "."
+
+
+def _stored_bytes(member: tarfile.TarInfo) -> int:
+    """Return what is stored: a few bytes may say that a file is as large as no disk."""
+    if not member.issparse():
+        return member.size
+    return sum(size for _, size in cast(list[tuple[int, int]], member.sparse))
 
 
 def _entry(member: tarfile.TarInfo, archive: tarfile.TarFile) -> _Entry:

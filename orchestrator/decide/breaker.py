@@ -105,7 +105,8 @@ def reported(finished: RunFinished, before: Mapping[str, Streak]) -> RunFinished
     results = tuple(
         _announced(result, before.get(result.image), finished.run.started_at)
         for result in finished.results
-        if result.image not in known and result.blocked_by not in known
+        if result.image not in known
+        and not (result.outcome is Outcome.BLOCKED and result.blocked_by in known)
     )
     return replace(finished, results=results)
 

@@ -58,11 +58,13 @@ class Chosen:
         images: their ids.
         terms: :attr:`Selection.terms`; empty: every image, and nobody chose.
         warnings: one sentence each.
+        without: ids of the images that were taken away by name.
     """
 
     images: frozenset[str]
     terms: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    without: frozenset[str] = frozenset()
 
     @property
     def only(self) -> frozenset[str] | None:

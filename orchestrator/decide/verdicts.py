@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from orchestrator.decide.promotion import unpromoted, waits_for_promotion
 from orchestrator.decide.reasons import differences
 from orchestrator.decide.want import (
     Wanted,
@@ -157,7 +158,7 @@ def _decide_one(image: Image, now: _Circumstances) -> Decision:
         return said.decision(Verdict.KEEP, ended)
     # Kept though nothing that it could be built on is promoted.
     hollow = tuple(
-        _why_hollow(image, decided[parent], seen.currents[parent])
+        _why_hollow(image, decided[parent], seen.ground(parent))
         for parent, published in published_parents(image, seen).items()
         if parent not in pending
         and parent not in _subjects(image, held)
@@ -183,13 +184,13 @@ def _decide_one(image: Image, now: _Circumstances) -> Decision:
         late = pending_parents(image, decided, stays)
         built = None if late else _built_on_newest(image, seen, forced_epoch)
         if built is not None:
-            return _decide_tags(image, seen, said, *built, now.holds_tags)
+            return _decide_tags(image, now, said, *built)
         known = len(stays) == len(held) and not pending
         awaited += tuple(_awaited(parent, decided) for parent in late if parent not in pending)
         return said.decision(Verdict.BUILD, reasons + awaited, key=want.key if known else None)
     if pending:
         return said.decision(Verdict.AWAIT, awaited)
-    return _decide_tags(image, seen, said, found, want, now.holds_tags)
+    return _decide_tags(image, now, said, found, want)
 
 
 def pending_parents(
@@ -324,13 +325,9 @@ def _damage(image: Image, found: Found) -> tuple[Reason, ...]:
 
 
 def _decide_tags(
-    image: Image,
-    seen: Observations,
-    said: _Said,
-    found: Found,
-    want: Wanted,
-    holds_tags: bool,
+    image: Image, now: _Circumstances, said: _Said, found: Found, want: Wanted
 ) -> Decision:
+    seen = now.seen
     tags = seen.tags[image.id]
     if found.rejected:
         reason = Reason(cause=Cause.REJECTED, was=found.digest, now=said.current or "")
@@ -338,28 +335,33 @@ def _decide_tags(
     assert found.publication is not None  # _damage has refused the others
     moved = [_fetched(image, found.elsewhere)] if found.elsewhere else []
     immutable = immutable_tag(image, found.publication)
-    behind = tuple(_copies_behind(image, seen, found.digest, immutable))
+    awaits = waits_for_promotion(now.hierarchy, found, said.current)
+    # Somebody is to move them by hand, here and where copies are.
+    floating = () if awaits else floating_tags(image)
+    behind = tuple(_copies_behind(image, seen, found.digest, (*floating, immutable)))
     reasons = [
         _tag_reason(tag, tags.get(tag), found.digest)
-        for tag in floating_tags(image)
+        for tag in floating
         if tags.get(tag) != found.digest
     ]
-    if holds_tags and (reasons or behind):
+    if now.holds_tags and (reasons or behind or awaits):
         reason = Reason(cause=Cause.DIRTY, was=said.current or "", now=found.digest)
         return said.decision(Verdict.KEEP, (reason,), key=want.key)
     if tags.get(immutable) is None:
         reasons.append(_tag_reason(immutable, None, found.digest))
     every = (*moved, *reasons, *behind)
+    waits = () if not awaits else (unpromoted(found.digest, found.publication, said.current),)
     if not every:
-        return said.decision(Verdict.KEEP, tuple(_copies_unknown(image, seen)), key=want.key)
-    return said.decision(Verdict.RETAG, every, key=want.key, digest=found.digest)
+        unknown = tuple(_copies_unknown(image, seen))
+        return said.decision(Verdict.KEEP, (*waits, *unknown), key=want.key)
+    return said.decision(Verdict.RETAG, (*every, *waits), key=want.key, digest=found.digest)
 
 
 def _copies_behind(
-    image: Image, seen: Observations, digest: str, immutable: str
+    image: Image, seen: Observations, digest: str, due: tuple[str, ...]
 ) -> Iterator[Reason]:
     for repository, tags in seen.copies.get(image.id, {}).items():
-        wrong = [t for t in (*floating_tags(image), immutable) if tags.get(t) != digest]
+        wrong = [tag for tag in due if tags.get(tag) != digest]
         if wrong:
             was = next((there for tag in wrong if (there := tags.get(tag))), "")
             yield Reason(cause=Cause.COPY_BEHIND, subject=repository, was=was, now=digest)

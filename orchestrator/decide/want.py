@@ -141,6 +141,6 @@ def can_stand_on(image: Image, parent: Publication | None) -> bool:
 
 
 def published_parents(image: Image, seen: Observations) -> dict[str, Publication | None]:
-    """Return the currents of an image's parents; None where nothing usable is published."""
-    currents = {parent: seen.currents[parent] for parent in image.image_parents()}
-    return {parent: found.publication if found else None for parent, found in currents.items()}
+    """Return what an image's parents are built on as; None where nothing usable is published."""
+    grounds = {parent: seen.ground(parent) for parent in image.image_parents()}
+    return {parent: found.publication if found else None for parent, found in grounds.items()}

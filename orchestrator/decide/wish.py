@@ -44,15 +44,18 @@ class Intent:
     """Who starts a run, and why.
 
     Attributes:
-        command: build, apply, patch, rollback or adopt.
+        command: build, apply, patch, resume, promote, rollback or adopt.
         who: user and host.
         trigger: ``manual``, ``ci``, ``schedule``.
         because: free text, may be empty.
         suffix: four characters that tell apart runs of the same second.
-        slots: builds at once; None: what the hierarchy's builder has.
+        slots: builds at once, each of one platform; None: as many as the builders have.
         log_dir: directory under which the run's logs go.
-        cancelled: set it to stop.
+        stopping: set it so that nothing new starts; what is at work may end.
+        cancelled: set it to stop at once.
         until_s: the clock's monotonic time after which no build starts; None: there is none.
+        resumes: id of the run that this one brings to its end; empty: none.
+        fail_fast: the first failure stops the run; else only what stands on what failed.
     """
 
     command: str
@@ -62,8 +65,11 @@ class Intent:
     suffix: str = "0000"
     slots: int | None = None
     log_dir: str
+    stopping: threading.Event = field(default_factory=threading.Event)
     cancelled: threading.Event = field(default_factory=threading.Event)
     until_s: float | None = None
+    resumes: str = ""
+    fail_fast: bool = False
 
 
 def run_of(
@@ -88,4 +94,5 @@ def run_of(
         revision=revision,
         started_at=rfc3339(now_s),
         plan=plan_id,
+        resumes=intent.resumes,
     )

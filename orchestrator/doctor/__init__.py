@@ -4,6 +4,6 @@
 """
 
 from orchestrator.doctor.checkup import HealthDoors, Subject, diagnose
-from orchestrator.doctor.state import mend_runs
+from orchestrator.doctor.repair import repairs
 
-__all__ = ["HealthDoors", "Subject", "diagnose", "mend_runs"]
+__all__ = ["HealthDoors", "Subject", "diagnose", "repairs"]

@@ -35,7 +35,8 @@ def disk_findings(doors: HealthDoors, subject: Subject) -> Iterator[Finding]:
 
 def _places(doors: HealthDoors, subject: Subject) -> Iterator[tuple[str, str]]:
     yield "spool", doors.machine.spool_dir
-    yield "history", subject.state
+    if "://" not in subject.state:  # A server's disk is not to be seen from here.
+        yield "history", subject.state
     yield "logs", subject.logs
     if subject.cache:
         yield "cache", subject.cache

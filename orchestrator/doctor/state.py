@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
+from orchestrator.doctor.server import connections_finding, writable_finding
 from orchestrator.doctor.subject import HealthDoors, Subject
 from orchestrator.doctor.wording import counted
 from orchestrator.doors.protocols_health import Machine
@@ -12,21 +13,26 @@ from orchestrator.doors.protocols_history import History
 from orchestrator.errors import StateUnavailable
 from orchestrator.model.finding import Code, Fact, Finding, Level
 from orchestrator.model.health import Entry, StateFacts
-from orchestrator.model.run import Run, RunState
-from orchestrator.model.time import rfc3339, seconds_of
+from orchestrator.model.run import Run
 
 _DAY_S = 24 * 3600.0
 _LOCAL_S = 7 * _DAY_S
 _MUCH_CACHE_BYTES = 1 << 30
 #: What a command line names; the rest follows when these are gone.
 _MOST_NAMED = 20
+_REST = (
+    "what else a killed run may leave mends itself: nobody waits for a process that is gone; the "
+    "next build of an image replaces a claim whose digest is not in the registry; the next run "
+    "copies again what a mirror has only half; the next `orchestrate patch` removes containers "
+    "that were asked for packages"
+)
 #: How names of temporary files of ours begin.
 _OURS = ("orchestrate-", ".orchestrate-")
 
 
 def database_findings(doors: HealthDoors, subject: Subject) -> Iterator[Finding]:
     """Yield whether the database opens, is sound and can be written, and who never came back."""
-    path = subject.state
+    path, on_server = subject.state, "://" in subject.state
     try:
         facts = doors.state.facts()
     except StateUnavailable as error:
@@ -36,14 +42,18 @@ def database_findings(doors: HealthDoors, subject: Subject) -> Iterator[Finding]
             level=Level.ERROR,
             what=error.what,
             hint=error.hint,
-            command=_moved_away(path) if "damaged" in error.what else look,
+            command="" if on_server else _moved_away(path) if "damaged" in error.what else look,
             facts={"path": path},
         )
         return
     yield _opened(path, facts)
-    if facts.format:
-        yield _sound(path, facts)
-    yield _writable(path, facts)
+    if on_server:
+        yield connections_finding(path, facts)
+        yield writable_finding(path, facts)
+    else:
+        if facts.format:
+            yield _sound(path, facts)
+        yield _writable(path, facts)
     if facts.format:
         yield _runs(path, leftover_runs(doors, facts.running), running=len(facts.running))
 
@@ -51,8 +61,11 @@ def database_findings(doors: HealthDoors, subject: Subject) -> Iterator[Finding]
 def _opened(path: str, facts: StateFacts) -> Finding:
     if not facts.format:
         said = f"there is no database at {path} yet; the first run makes it"
+        if facts.server:
+            said = f"{facts.server} answers at {path}; the first run makes its tables"
     else:
         said = f"database {path} opens: format {facts.format}, {facts.size_bytes / 1e6:.1f} MB"
+        said += f", {facts.server}" if facts.server else ""
         if facts.format < facts.newest_format:
             said += f"; the next run brings it to format {facts.newest_format}"
     return _ok(
@@ -62,6 +75,7 @@ def _opened(path: str, facts: StateFacts) -> Finding:
         format=facts.format,
         newest_format=facts.newest_format,
         size_bytes=facts.size_bytes,
+        server=facts.server,
     )
 
 
@@ -110,50 +124,24 @@ def _runs(path: str, left: tuple[Run, ...], *, running: int) -> Finding:
         code=Code.DATABASE_RUNS,
         level=Level.WARNING,
         what=f"{counted(len(left), 'run')} began and never ended, and nobody is at it: {names}",
-        hint="a killed process leaves such; nothing waits for them, history only looks odd",
-        command=f"orchestrate --state {shlex.quote(path)} doctor --mend",
+        hint="a killed process leaves such; the next run of the hierarchy settles what it left",
+        command=f"orchestrate --state {shlex.quote(path)} doctor --repair",
         facts={"runs": tuple(run.id for run in left), "running": running},
     )
 
 
 def leftover_runs(doors: HealthDoors, running: tuple[Run, ...]) -> tuple[Run, ...]:
-    """Return the runs that nobody carries out any more, as far as can be told from here.
-
-    Those of this machine when no other process of this program is there; else, those that began
-    more than a day ago.
-    """
-    alone = bool(running) and doors.machine.other_orchestrators() == 0
-    before = rfc3339(doors.clock.now_s() - _DAY_S)
-    return tuple(
-        run
-        for run in running
-        if run.started_at < before or (alone and run.who.endswith(f"@{doors.machine.host}"))
-    )
-
-
-def mend_runs(doors: HealthDoors) -> tuple[Run, ...]:
-    """Write down that the runs which nobody carries out any more were interrupted.
-
-    Returns:
-        Those runs, newest first.
-
-    Raises:
-        StateUnavailable: the database cannot be read or written.
-    """
-    left = leftover_runs(doors, doors.state.facts().running)
-    for run in left:
-        # Never before it began, whatever this clock says.
-        ended_s = max(doors.clock.now_s(), seconds_of(run.started_at))
-        doors.history.finish_run(run.id, RunState.INTERRUPTED, rfc3339(ended_s))
-    return left
+    """Return the runs that nobody carries out any more: nobody is at work for their hierarchy."""
+    leases = doors.history.leases
+    idle = {name for name in {run.hierarchy for run in running} if not leases.standing(name).active}
+    return tuple(run for run in running if run.hierarchy in idle)
 
 
 def leftover_findings(doors: HealthDoors, subject: Subject) -> Iterator[Finding]:
     """Yield log directories without a run, and temporary files that nobody came back for."""
-    machine, now_s = doors.machine, doors.clock.now_s()
+    machine = doors.machine
     logs = [entry for entry in machine.entries(subject.logs) if entry.is_dir]
-    old = [entry for entry in logs if now_s - entry.modified_s > _kept_s(entry)]
-    lost = tuple(entry for entry in old if _is_forgotten(doors.history, entry))
+    lost = lost_logs(doors, subject)
     yield _left(
         Code.LEFTOVER_LOGS,
         lost,
@@ -161,18 +149,32 @@ def leftover_findings(doors: HealthDoors, subject: Subject) -> Iterator[Finding]
         f"{_folders(lost)} of logs in {subject.logs} whose run is not in the history",
         f"{_folders(logs)} of logs in {subject.logs}, none left behind",
     )
-    spool = machine.spool_dir
-    files = tuple(
-        entry
-        for entry in machine.entries(spool)
-        if entry.name.startswith(_OURS) and now_s - entry.modified_s > _DAY_S
-    )
+    spool, files = machine.spool_dir, lost_files(doors)
     yield _left(
         Code.LEFTOVER_FILES,
         files,
         spool,
         f"{counted(len(files), 'temporary file')} of ours in {spool}, older than a day",
         f"no temporary files of ours in {spool} older than a day",
+    )
+    yield _ok(Code.LEFTOVER_REST, _REST)
+
+
+def lost_logs(doors: HealthDoors, subject: Subject) -> tuple[Entry, ...]:
+    """Return the directories of logs whose run is not in the history, and that are old."""
+    now_s = doors.clock.now_s()
+    logs = [entry for entry in doors.machine.entries(subject.logs) if entry.is_dir]
+    old = [entry for entry in logs if now_s - entry.modified_s > _kept_s(entry)]
+    return tuple(entry for entry in old if _is_forgotten(doors.history, entry))
+
+
+def lost_files(doors: HealthDoors) -> tuple[Entry, ...]:
+    """Return the temporary files and directories of ours that are older than a day."""
+    now_s = doors.clock.now_s()
+    return tuple(
+        entry
+        for entry in doors.machine.entries(doors.machine.spool_dir)
+        if entry.name.startswith(_OURS) and now_s - entry.modified_s > _DAY_S
     )
 
 

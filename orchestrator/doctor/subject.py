@@ -36,7 +36,7 @@ class Subject:
     Attributes:
         hierarchy: what the files say; None where they cannot be loaded.
         problem: why not; None where they can.
-        state: the database file.
+        state: the database: a file, or an address without a password.
         logs: directory of the runs' logs.
         cache: directory that may be deleted at any time; None for nowhere.
         offline: leave out what needs a network.

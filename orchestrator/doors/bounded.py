@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO
 
@@ -42,11 +43,9 @@ def run_bounded(
     limit_s: float,
     cancelled: threading.Event,
     most_bytes: int = MOST_BYTES,
+    given: bytes | None = None,
 ) -> Ended:
     """Run a program until it ends, or has to be stopped: then also what it started.
-
-    Its standard input stays open, and empty, until then: whoever reads it sees its end when this
-    process ends.
 
     Args:
         command: what to run.
@@ -54,19 +53,21 @@ def run_bounded(
         limit_s: seconds that it may take.
         cancelled: when set, it is stopped.
         most_bytes: that it may write to each stream; it is stopped when it writes more.
+        given: its standard input, whether it reads it or not. None: that stays open, and empty,
+            until the program ends: whoever reads it sees its end when this process ends.
 
     Raises:
         OSError: it cannot be started.
     """
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=dict(environment),
-        start_new_session=True,
-    )
-    assert process.stdin
+    with _standard_input(given) as stdin:
+        process = subprocess.Popen(
+            command,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(environment),
+            start_new_session=True,
+        )
     assert process.stdout
     assert process.stderr
     full = threading.Event()
@@ -87,6 +88,18 @@ def run_bounded(
             reader.join()
     out, err = (bytes(each).decode(errors="replace") for each in taken)
     return Ended(code=process.returncode, out=out, err=err, stopped=stopped)
+
+
+@contextmanager
+def _standard_input(given: bytes | None) -> Iterator[IO[bytes] | int]:
+    """Yield what is given as a file, which nobody has to feed; or that a pipe is wanted."""
+    if given is None:
+        yield subprocess.PIPE
+        return
+    with tempfile.TemporaryFile() as file:
+        file.write(given)
+        file.seek(0)
+        yield file
 
 
 def _wait(

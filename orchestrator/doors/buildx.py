@@ -11,15 +11,18 @@ import shlex
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Self
 
-from orchestrator.doors.buildx_command import PREFETCH, client, command, prefetch_command
+from orchestrator.doors.buildx_command import client, command
 from orchestrator.doors.buildx_failure import INSTALL_HINT, Said, failure_of
+from orchestrator.doors.buildx_place import environment_of
 from orchestrator.doors.buildx_progress import Transcript, read_progress
 from orchestrator.doors.buildx_secrets import redactor, secret_values
+from orchestrator.doors.engine import DockerEngine
 from orchestrator.doors.protocols import BuildRequest
 from orchestrator.errors import (
     BuilderUnavailable,
@@ -28,6 +31,7 @@ from orchestrator.errors import (
     Unavailable,
 )
 from orchestrator.model.event import StepProgress
+from orchestrator.model.health import BuilderFacts
 from orchestrator.model.run import FailureCause
 
 __all__ = ["Buildx", "command"]
@@ -38,7 +42,6 @@ PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
 _CANCEL_POLL_S = 0.05
 _STOP_GRACE_S = 3.0
-_PREFETCH_S = 30.0
 
 
 class Buildx:
@@ -62,6 +65,7 @@ class Buildx:
         found.pop("SOURCE_DATE_EPOCH", None)
         self._environment = found
         self._directory = directory
+        self._docker = docker
         self._client = client(docker, found)
 
     def build(
@@ -111,31 +115,23 @@ class Buildx:
         if cancelled.is_set():
             raise _cancelled(request)
         secrets = secret_values(request.secrets, self._environment, self._directory)
+        environment = environment_of(request.builder, self._environment)
         with _Log(log_path) as log:
             transcript = Transcript(log.write, redactor(secrets))
-            log.write(f"$ {shlex.join(line)}")
-            build = _Build(self._start(line), transcript)
+            log.write(f"$ {_shown(line, environment, self._environment)}")
+            build = _Build(self._start(line, environment), transcript)
             build.thread(lambda: build.feed(context))
             build.thread(lambda: build.read(request.image.id, progress))
-            build.thread(lambda: build.watch(cancelled, _cancelled(request)), awaited=False)
+            build.thread(lambda: build.watch(cancelled, request), awaited=False)
             build.end(request.image.dockerfile)
 
-    def prefetch(self, reference: str, platform: str, builder: str | None = None) -> None:
-        """Build nothing from the image, for one platform; see the protocol."""
-        with suppress(OSError, subprocess.SubprocessError):
-            subprocess.run(
-                (*self._client, *prefetch_command(reference, platform, builder)[2:]),
-                input=PREFETCH,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=self._environment,
-                cwd=self._directory,
-                start_new_session=True,
-                timeout=_PREFETCH_S,
-                check=False,
-            )
+    def facts(self, name: str | None) -> BuilderFacts:
+        """Return what a builder is; see the protocol."""
+        return DockerEngine(self._environment, docker=self._docker).inspect(name)
 
-    def _start(self, line: tuple[str, ...]) -> subprocess.Popen[bytes]:
+    def _start(
+        self, line: tuple[str, ...], environment: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
         try:
             return subprocess.Popen(
                 (*self._client, *line[2:]),
@@ -143,7 +139,7 @@ class Buildx:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 bufsize=PIPE_BYTES,
-                env=self._environment,
+                env=environment,
                 cwd=self._directory,
                 # Ctrl-C on the terminal is for us; we tell the client, once.
                 start_new_session=True,
@@ -225,11 +221,16 @@ class _Build:
                 pass
             self._stderr.close()
 
-    def watch(self, cancelled: threading.Event, error: BuildFailed) -> None:
-        """Stop the client when the event is set."""
+    def watch(self, cancelled: threading.Event, request: BuildRequest) -> None:
+        """Stop the client when the event is set, or its time is up."""
+        limit_s = request.timeout_s
+        until_s = None if limit_s is None else time.monotonic() + limit_s
         while not self._ended.is_set():
             if cancelled.wait(_CANCEL_POLL_S):
-                self._stop(error)
+                self._stop(_cancelled(request))
+                return
+            if until_s is not None and time.monotonic() >= until_s:
+                self._stop(_too_long(request, self._transcript.tail()))
                 return
 
     def end(self, dockerfile: str) -> None:
@@ -292,6 +293,23 @@ def _cancelled(request: BuildRequest) -> BuildFailed:
     return BuildFailed(
         f"the build of {request.image.id} was cancelled", cause=FailureCause.CANCELLED
     )
+
+
+def _too_long(request: BuildRequest, tail: tuple[str, ...]) -> BuildFailed:
+    return BuildFailed(
+        f"the build of {request.image.id} for {request.platform} took longer than "
+        f"{request.timeout_s:g} s",
+        cause=FailureCause.TIMEOUT,
+        log_tail=tail,
+        hint="the log says what it waited for; `timeout:` of the image gives it longer",
+    )
+
+
+def _shown(line: tuple[str, ...], environment: Mapping[str, str], usual: Mapping[str, str]) -> str:
+    """Return a command as people would type it, with what differs from their environment."""
+    place = environment.get("DOCKER_CONTEXT")
+    before = f"DOCKER_CONTEXT={place} " if place and place != usual.get("DOCKER_CONTEXT") else ""
+    return before + shlex.join(line)
 
 
 class _Log:

@@ -10,10 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from orchestrator.doors.protocols import BuildRequest
-from orchestrator.model.hierarchy import Secret
+from orchestrator.model.hierarchy import BuildCache, Secret
 
-#: What a build of :func:`prefetch_command` is given.
-PREFETCH = b"FROM parent\n"
 #: Where the docker client looks for plugins after the user's own directory.
 _PLUGIN_DIRECTORIES = (
     "/usr/local/lib/docker/cli-plugins",
@@ -39,7 +37,7 @@ def command(request: BuildRequest, output: str = "-") -> tuple[str, ...]:
     return (
         *("docker", "buildx", "build"),
         *_each("--builder", [request.builder] if request.builder else []),
-        f"--platform={','.join(image.platforms)}",
+        f"--platform={request.platform}",
         f"--file={request.dockerfile}",
         *_each("--target", [image.target] if image.target else []),
         *_each("--build-arg", [f"{name}={value}" for name, value in build_args.items()]),
@@ -52,6 +50,7 @@ def command(request: BuildRequest, output: str = "-") -> tuple[str, ...]:
         *_each("--shm-size", [options.shm_size] if options.shm_size else []),
         *_each("--no-cache-filter", options.no_cache_filter),
         *([] if request.cached else ["--no-cache"]),
+        *_cache(request),
         "--provenance=mode=min",
         "--progress=rawjson",
         f"--output={_layout(output)}",
@@ -68,23 +67,25 @@ def _secret(secret: Secret) -> str:
     return ",".join(_csv_field(field) for field in (f"id={secret.name}", where))
 
 
+def _cache(request: BuildRequest) -> list[str]:
+    """Return the options of a cache outside the builder; one that fails must not fail the build.
+
+    One that cannot be read never does. Of one that cannot be written buildx is told to ignore it.
+    """
+    where = request.cache_reference
+    read = [f"--cache-from=type=registry,ref={where}"] if request.cached and where else []
+    if request.cache is BuildCache.INLINE:
+        return [*read, "--cache-to=type=inline"]
+    if request.cache is BuildCache.REGISTRY:
+        # An image manifest is what registries take that know nothing of BuildKit's own index.
+        form = "mode=max,oci-mediatypes=true,image-manifest=true,ignore-error=true"
+        return [*read, f"--cache-to=type=registry,ref={where},{form}"]
+    return []
+
+
 def _layout(output: str) -> str:
     where = ("dest=-",) if output == "-" else ("tar=false", f"dest={output}")
     return ",".join(_csv_field(field) for field in ("type=oci", *where, "oci-mediatypes=true"))
-
-
-def prefetch_command(reference: str, platform: str, builder: str | None) -> tuple[str, ...]:
-    """Return the command line of a build that reads an image's index and makes nothing.
-
-    It reads a Dockerfile from standard input, which is :data:`PREFETCH`.
-    """
-    return (
-        *("docker", "buildx", "build"),
-        *_each("--builder", [builder] if builder else []),
-        f"--platform={platform}",
-        f"--build-context=parent=docker-image://{reference}",
-        *("--provenance=false", "--progress=quiet", "--output=type=cacheonly", "-"),
-    )
 
 
 def _csv_field(field: str) -> str:

@@ -1,8 +1,7 @@
 """What buildx said when it failed → the kind of failure, told apart by the words it uses.
 
-The exit code is 1 for every failure of a build, so only the text tells them apart. The words are
-those of buildx 0.13 and 0.29 with BuildKit 0.13 and newer; every rule has a test on a literal
-message.
+The exit code is 1 for every failure of a build, so only the text tells them apart: by the table in
+:mod:`orchestrator.doors.buildx_rules`.
 """
 
 from __future__ import annotations
@@ -10,6 +9,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from orchestrator.doors.buildx_rules import (
+    BUILD_RULES,
+    COMMAND,
+    COMMAND_RULES,
+    KILLED,
+    NO_BUILDER,
+    UNKNOWN,
+    WRONG_INSTRUCTION,
+    Rule,
+)
 from orchestrator.errors import BuilderUnavailable, BuildFailed
 from orchestrator.model.run import FailureCause
 
@@ -33,150 +42,15 @@ class Said:
     tail: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """A failure's words, and what they mean."""
-
-    words: re.Pattern[str]
-    cause: FailureCause
-    transient: bool = False
-    hint: str = ""
-
-
 #: Where there is no client.
 INSTALL_HINT = (
     "install Docker and its buildx plugin: on Debian the packages docker.io and docker-buildx"
 )
-
-
-def _rule(words: str, cause: FailureCause, hint: str = "", *, transient: bool = False) -> _Rule:
-    return _Rule(re.compile(words, re.IGNORECASE), cause, transient, hint)
-
-
-#: Words, meaning, way out. Nothing was built, because there is nothing to build with.
-_NO_BUILDER = (
-    (
-        r"is not a docker command|unknown command: docker buildx|^unknown flag: --",
-        "buildx is missing or too old",
-        "install the docker-buildx plugin, 0.13 or newer: on Debian the package docker-buildx",
-    ),
-    (
-        r"permission denied while trying to connect",
-        "the engine's socket does not let this user in",
-        "run as a member of the group `docker`, or set DOCKER_HOST to an engine of your own",
-    ),
-    (
-        r"cannot connect to the docker daemon|error during connect|failed to connect to the docker",
-        "the container engine does not answer",
-        "start the engine, or set DOCKER_HOST or DOCKER_CONTEXT to one that runs",
-    ),
-    (
-        r"no builder .* found|context not found|use `docker --context",
-        "there is no such builder",
-        "`docker buildx ls` lists them; for one that is a docker context set DOCKER_CONTEXT to it",
-    ),
-    (
-        r"is not supported for the docker driver|currently not supported for docker driver",
-        "the engine cannot build this way",
-        "turn on the engine's containerd image store, or name another builder in `builders:`",
-    ),
-)
-
-_DISK_FULL = _rule(
-    r"no space left on device",
-    FailureCause.DISK_FULL,
-    "the engine's disk is full: `docker buildx prune` and `docker image prune` free some",
-)
-
-#: What a command wrote before it failed. The first that fits decides.
-_COMMAND_RULES = (
-    _DISK_FULL,
-    _rule(
-        r"temporary failure (?:in name resolution|resolving)|could not resolve|"
-        r"connection timed out|connection reset by peer|tls handshake timeout|"
-        r"\b50[234]\b .*(?:gateway|unavailable)|hash sum mismatch",
-        FailureCause.COMMAND,
-        "something elsewhere that the command needs did not answer",
-        transient=True,
-    ),
-    _rule(
-        r"exec format error",
-        FailureCause.COMMAND,
-        "the builder cannot run programs of this platform: `docker run --privileged --rm "
-        "tonistiigi/binfmt --install all` lets its kernel emulate them",
-    ),
-)
-_COMMAND = _rule("", FailureCause.COMMAND)
-
-#: What buildx says of everything else. The first that fits decides.
-_RULES = (
-    _DISK_FULL,
-    _rule(
-        r"dockerfile parse error|target stage .* could not be found|failed to read dockerfile|"
-        r"the Dockerfile cannot be empty|file with no instructions|should not be blank|"
-        r"circular dependency|no build stage in current|invalid stage index|is not allowed",
-        FailureCause.DOCKERFILE,
-    ),
-    _rule(
-        r"secret .+: not found",
-        FailureCause.MISSING_SECRET,
-        "declare it under `secrets:` and name it in the image's `secrets:`",
-    ),
-    _rule(
-        r'"[^"]*": not found',
-        FailureCause.MISSING_FILE,
-        "is the file in the context, and does .dockerignore let it through?",
-    ),
-    _rule(
-        r"unexpected status.*: 40[13]\b|pull access denied",
-        FailureCause.ACCESS,
-        "`docker login` on the registry, with an account that may pull",
-    ),
-    _rule(
-        r"x509: |server gave HTTP response to HTTPS client",
-        FailureCause.REGISTRY,
-        "the engine does not trust the registry: see its `insecure-registries` and certificates",
-    ),
-    _rule(
-        r"docker\.io/docker/dockerfile",
-        FailureCause.REGISTRY,
-        "the line `# syntax=` needs Docker Hub: remove it, or name a copy the builder can reach",
-        transient=True,
-    ),
-    _rule(
-        r"failed to resolve source metadata.*: not found$",
-        FailureCause.PARENT_MISSING,
-        "the parent is not there, or lacks the platform: was it deleted since the plan?",
-    ),
-    _rule(
-        r"unexpected status.*: (?!429|5\d\d)\d+",
-        FailureCause.REGISTRY,
-        "what answers there may be no registry",
-    ),
-    _rule(
-        r"failed to do request|unexpected status",
-        FailureCause.REGISTRY,
-        "does the builder reach the registry, and is that overloaded?",
-        transient=True,
-    ),
-    _rule(
-        r"failed to load cache key: Get ",
-        FailureCause.COMMAND,
-        "something elsewhere that the instruction needs did not answer",
-        transient=True,
-    ),
-    _rule(
-        r"context canceled|code = Unavailable|closing transport",
-        FailureCause.BUILDER,
-        "the builder stopped answering; is the engine still running?",
-        transient=True,
-    ),
-)
-#: An excerpt of the Dockerfile, and no step that failed: the instruction is wrong in itself.
-_WRONG_INSTRUCTION = _rule("", FailureCause.DOCKERFILE)
-_UNKNOWN = _rule("", FailureCause.UNKNOWN)
-
 _ERROR = re.compile(r"^ERROR: (?:failed to build: )?(?:failed to solve: )?")
+#: What gRPC calls the kind of error, of which some commands' failures have one.
+_GRPC = re.compile(r"^(?:rpc error: code = \w+ desc = |[A-Z][A-Za-z]+: )(?=process \")")
+#: Where BuildKit runs git, only git's own words in the log say why.
+_GIT = re.compile(r"git error: exit status|failed to fetch remote ")
 _EXCERPT = re.compile(r"^(?!ERROR: )\S.*:(\d+)$")
 _MARKED = re.compile(r"^ *\d+ \| >>> (.*)$")
 _PARSE_LINE = re.compile(r"dockerfile parse error on line (\d+): ")
@@ -184,6 +58,8 @@ _WRAPPERS = re.compile(
     r"failed to (?:compute cache key|calculate checksum of ref \S+|"
     r"resolve source metadata for \S+): "
 )
+#: A line of the log as a whole, not of the step that failed: it may quote the Dockerfile.
+_LOGGED = re.compile(r"#\d+ ")
 _EXIT_CODE = re.compile(r"did not complete successfully: (.*)")
 
 
@@ -196,19 +72,24 @@ def failure_of(said: Said, dockerfile: str) -> BuildFailed | BuilderUnavailable:
     """
     message = _message(said)
     is_command = message.startswith('process "')
-    for words, what, hint in () if is_command else _NO_BUILDER:
-        if re.search(words, message, re.IGNORECASE):
-            return BuilderUnavailable(f"{what}: {message}", hint=hint)
+    for lack in () if is_command else NO_BUILDER:
+        if lack.words.search(message):
+            return BuilderUnavailable(f"{lack.what}: {message}", hint=lack.hint)
     if said.exit_code < 0:
         return BuildFailed(
             f"buildx was killed by signal {-said.exit_code}",
-            cause=FailureCause.BUILDER,
-            transient=True,
+            cause=KILLED.cause,
+            transient=KILLED.transient,
             log_tail=said.tail,
+            hint=KILLED.hint,
         )
-    rule = _command_rule(said) if is_command else _build_rule(said, message)
+    if is_command or _GIT.search(message):
+        rule = _command_rule(said, message)
+    else:
+        rule = _build_rule(said, message)
+    is_lost = rule.cause is FailureCause.BUILDER
     return BuildFailed(
-        _what(said, message, dockerfile),
+        f"the builder was lost: {message}" if is_lost else _what(said, message, dockerfile),
         cause=rule.cause,
         transient=rule.transient,
         log_tail=said.tail,
@@ -216,22 +97,25 @@ def failure_of(said: Said, dockerfile: str) -> BuildFailed | BuilderUnavailable:
     )
 
 
-def _command_rule(said: Said) -> _Rule:
-    text = "\n".join(said.tail)
-    return next((rule for rule in _COMMAND_RULES if rule.words.search(text)), _COMMAND)
+def _command_rule(said: Said, message: str) -> Rule:
+    """Return the rule for what ran inside the build, by what it wrote and how it ended."""
+    wrote = [line for line in said.tail if line not in said.lines and not _LOGGED.match(line)]
+    ended = _EXIT_CODE.search(message)
+    text = "\n".join((*wrote, ended[1] if ended else ""))
+    return next((rule for rule in COMMAND_RULES if rule.words.search(text)), COMMAND)
 
 
-def _build_rule(said: Said, message: str) -> _Rule:
+def _build_rule(said: Said, message: str) -> Rule:
     line, _ = _place(said.lines)
-    otherwise = _WRONG_INSTRUCTION if line and not said.step else _UNKNOWN
-    return next((rule for rule in _RULES if rule.words.search(message)), otherwise)
+    otherwise = WRONG_INSTRUCTION if line and not said.step else UNKNOWN
+    return next((rule for rule in BUILD_RULES if rule.words.search(message)), otherwise)
 
 
 def _message(said: Said) -> str:
     """Return the last error message without its prefixes, or all that was said."""
     starts = [n for n, line in enumerate(said.lines) if line.startswith("ERROR: ")]
     if starts:
-        return _ERROR.sub("", said.lines[starts[-1]])
+        return _GRPC.sub("", _ERROR.sub("", said.lines[starts[-1]]))
     return " ".join(said.lines[:3]) or f"it said nothing and ended with exit code {said.exit_code}"
 
 

@@ -20,6 +20,7 @@ TAIL_LINES = 20
 
 _MAX_LINE_BYTES = 64 << 10
 _STEP = re.compile(r"^\[(?!internal\]|auth\]|context )[^\]]*\] ")
+_CACHE_STEP = re.compile(r"importing cache manifest from |exporting cache")
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -166,8 +167,12 @@ class Transcript:
 
     @property
     def failed(self) -> Vertex | None:
-        """The vertex that failed by itself; the others are only cancelled because of it."""
-        errors = [v for v in self._vertexes.values() if v.error]
+        """The vertex that failed by itself; the others are only cancelled because of it.
+
+        A cache that cannot be read or written fails no build.
+        """
+        vertexes = self._vertexes.values()
+        errors = [v for v in vertexes if v.error and not _CACHE_STEP.match(v.name)]
         own = [v for v in errors if "context canceled" not in v.error]
         return next(iter(own or errors), None)
 

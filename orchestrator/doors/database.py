@@ -1,75 +1,98 @@
-"""One database file that any number of threads and processes read and write at once."""
+"""The state database as its users see it: one transaction that may write, and questions.
+
+The same statements run in SQLite and in PostgreSQL. They are written for both:
+
+- question marks stand for values; what text sorts after is its bytes;
+- what is in a ``SELECT`` beside an aggregate is in ``GROUP BY``; upserts are ``ON CONFLICT``;
+- a value has the type of its column: no truth value where a number belongs;
+- a statement that fails ends the transaction, whoever catches the error.
+
+Source: docs/adr/0020-postgresql.md
+"""
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeVar
 
-from orchestrator.doors.sqlite import (
-    applied_format,
-    explained,
-    open_for_reading,
-    open_for_writing,
-)
+from orchestrator.doors.process import Timekeeper
 from orchestrator.errors import StateUnavailable
 
 T = TypeVar("T")
 
 
-class Database:
-    """The one connection to the file, and its transactions. Thread-safe.
+class Row(Protocol):
+    """One row; its values in order, by number and by the column's name."""
 
-    The file is made, and brought up to date, by the first write. Where there is none, all there is
-    to read is empty.
+    def __getitem__(self, key: int | str, /) -> Any:
+        """Return one value."""
 
-    Args:
-        path: the database file.
-        busy_timeout_s: how long to wait for another process that writes.
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the values."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+
+
+class Answer(Protocol):
+    """What came of a statement."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows were changed."""
+
+    def fetchone(self) -> Any:
+        """Return the next row; None after the last."""
+
+    def fetchall(self) -> list[Any]:
+        """Return the rows that are left."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the rows that are left."""
+
+
+class Connection(Protocol):
+    """Inside a transaction. Whatever goes wrong leaves it as an error of the driver."""
+
+    def execute(self, statement: str, values: tuple[object, ...] = ..., /) -> Answer:
+        """Carry out one statement."""
+
+    def executemany(self, statement: str, values: Sequence[tuple[object, ...]], /) -> Answer:
+        """Carry out one statement once for each of the values."""
+
+
+class Database(Protocol):
+    """A database that any number of threads and processes read and write at once. Thread-safe.
+
+    The tables are made, and brought up to date, by the first write. Where there are none, all there
+    is to read is empty.
     """
 
-    def __init__(self, path: Path, busy_timeout_s: float) -> None:
-        self._path = path
-        self._busy_timeout_s = busy_timeout_s
-        self._lock = threading.RLock()
-        self._connection: sqlite3.Connection | None = None
-        self._writable = False
+    @property
+    def name(self) -> str:
+        """What people call it: the file's path, or the address without a password."""
+
+    @property
+    def clock(self) -> Timekeeper:
+        """The clock that all who use the database share; asking it may take a question to it."""
 
     def close(self) -> None:
-        """Close the file; it is opened again when something is asked."""
-        with self._lock, explained(self._path):
-            if self._connection is not None:
-                self._connection.close()
-            self._connection = None
-            self._writable = False
+        """Close it; it is opened again when something is asked."""
 
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> AbstractContextManager[Connection]:
         """Hold the one transaction that may write, from before the first read in it.
 
+        Of all processes and machines one has it at a time; it sees what the one before it wrote.
+        Inside, :meth:`read` sees what was just written; a second one inside is refused.
+
         Raises:
-            StateUnavailable: whatever the file refuses; then nothing of it is written.
+            StateUnavailable: whatever the database refuses; then nothing of it is written.
         """
-        with self._lock, explained(self._path):
-            if self._connection is None or not self._writable:
-                self.close()
-                self._connection = open_for_writing(self._path, self._busy_timeout_s)
-                self._writable = True
-            connection = self._connection
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
 
     def read(
         self,
-        form: Callable[[sqlite3.Row], T],
+        form: Callable[[Row], T],
         statement: str,
         values: tuple[object, ...] = (),
         *,
@@ -85,25 +108,25 @@ class Database:
                 reading, and has nothing in them.
 
         Raises:
-            StateUnavailable: whatever the file refuses, and what is in it that is not ours.
+            StateUnavailable: whatever the database refuses, and what is in it that is not ours.
         """
-        with self._lock, explained(self._path):
-            if self._connection is None:
-                self._connection = open_for_reading(self._path, self._busy_timeout_s)
-            if self._connection is None:
-                return ()
-            if since > 1 and applied_format(self._connection, self._path) < since:
-                return ()
-            return tuple(form(row) for row in self._connection.execute(statement, values))
 
-    def expect_one(self, changed: sqlite3.Cursor, what: str) -> None:
+    def expect_one(self, changed: Answer, what: str) -> None:
         """Refuse a change that found nothing to change.
 
         Raises:
             StateUnavailable: naming what is not known.
         """
-        if changed.rowcount != 1:
-            raise StateUnavailable(
-                f"the state database {self._path} does not know {what}",
-                hint="was it replaced while the run was going on?",
-            )
+
+
+def expect_one(changed: Answer, what: str, name: str) -> None:
+    """Refuse a change that found nothing to change, in the database of a name.
+
+    Raises:
+        StateUnavailable: naming what is not known.
+    """
+    if changed.rowcount != 1:
+        raise StateUnavailable(
+            f"the state database {name} does not know {what}",
+            hint="was it replaced while the run was going on?",
+        )

@@ -15,6 +15,8 @@ from itertools import takewhile
 from typing import Any, TypeVar
 
 from orchestrator.doors.buildx_failure import INSTALL_HINT
+from orchestrator.doors.buildx_inspect import read_inspected
+from orchestrator.doors.buildx_place import environment_of
 from orchestrator.doors.tiny_program import exit_program
 from orchestrator.errors import BuilderUnavailable, BuildFailed
 from orchestrator.model.health import BuilderFacts, BuilderNode, EngineFacts, EngineUse
@@ -29,6 +31,13 @@ START_HINT = (
 ACCESS_HINT = (
     "let this user ask the engine: who is in the group docker may, after logging in again, and may "
     "do all that root may"
+)
+
+#: Drivers whose builders are started by buildx when they are needed.
+_WAKING = frozenset(("docker-container", "kubernetes"))
+_REMOTE_HINT = (
+    "is buildkitd running there, can this machine reach it, and do both trust the other's "
+    "certificate?"
 )
 
 #: For questions, and for a build, which may have to boot its builder first.
@@ -48,18 +57,22 @@ class DockerEngine:
 
     Args:
         environment: of the client; None: ours.
+        docker: the docker client and its options.
         ask_s: longest wait for an answer, in seconds.
-        build_s: longest wait for a build, and for the engine to count what it holds.
+        build_s: longest wait for a build, for a builder to wake up, and for the engine to count
+            what it holds.
     """
 
     def __init__(
         self,
         environment: Mapping[str, str] | None = None,
         *,
+        docker: tuple[str, ...] = ("docker",),
         ask_s: float = _ASK_S,
         build_s: float = _BUILD_S,
     ) -> None:
         self._environment = dict(os.environ if environment is None else environment)
+        self._docker = docker
         self._ask_s = ask_s
         self._build_s = build_s
 
@@ -110,10 +123,36 @@ class DockerEngine:
     def current_builder(self) -> str:
         """Return the name of the builder that is used where none is named."""
         said = self._ask("docker", "buildx", "inspect")
-        found = re.search(r"^Name:\s*(\S+)", said, re.MULTILINE)
-        if found is None:
-            raise BuilderUnavailable(f"docker buildx inspect says {_line(said)}")
-        return found[1]
+        return _read(said, "docker buildx inspect", read_inspected).name
+
+    def inspect(self, builder: str | None) -> BuilderFacts:
+        """Return what one builder is, after it was woken.
+
+        Args:
+            builder: a builder or a docker context; None for the current one.
+
+        Raises:
+            BuilderUnavailable: also when no machine of it runs.
+        """
+        facts = self._inspected(builder)
+        if not facts.native and facts.driver in _WAKING:
+            facts = self._inspected(builder, "--bootstrap")
+        if facts.error or not facts.native:
+            errors = (facts.error, *(node.error for node in facts.nodes))
+            said = next((_line(error) for error in errors if error), "nothing of it answers")
+            hint = _REMOTE_HINT if facts.driver == "remote" else _hint(said)
+            raise BuilderUnavailable(f"builder {facts.name}: {said}", hint=hint)
+        return facts
+
+    def _inspected(self, builder: str | None, *options: str) -> BuilderFacts:
+        named = [builder] if builder else []
+        command = (*self._docker, "buildx", "inspect", *options, *named)
+        limit_s = self._build_s if options else self._ask_s
+        done = self._run(command, limit_s, environment=self._environment_of(builder))
+        return _read(_answer(command, done), "docker buildx inspect", read_inspected)
+
+    def _environment_of(self, builder: str | None) -> dict[str, str]:
+        return environment_of(builder, self._environment)
 
     def try_build(self, builder: str | None, platform: str) -> bool:
         """Build and run a program of a platform, and throw the result away; see the protocol."""
@@ -125,7 +164,7 @@ class DockerEngine:
             # Both are needed by every build of a run: known or not is seen here.
             *("--progress=rawjson", "--output=type=oci,dest=-,oci-mediatypes=true", "-"),
         )
-        done = self._run(command, self._build_s, _context(program))
+        done = self._run(command, self._build_s, _context(program), self._environment_of(builder))
         if done.returncode == 0 and done.stdout:
             return bool(program)
         said = done.stderr.decode(errors="replace")
@@ -163,7 +202,11 @@ class DockerEngine:
         return _answer(command, self._run(command, self._ask_s))
 
     def _run(
-        self, command: tuple[str, ...], limit_s: float, content: bytes = b""
+        self,
+        command: tuple[str, ...],
+        limit_s: float,
+        content: bytes = b"",
+        environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[bytes]:
         try:
             process = subprocess.Popen(
@@ -171,7 +214,7 @@ class DockerEngine:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=self._environment,
+                env=environment or self._environment,
                 # A plugin that hangs is a child of the client: both must go.
                 start_new_session=True,
             )
@@ -199,6 +242,8 @@ def _hint(said: str) -> str:
     """Return the way out of what the client said when it could not ask."""
     if "is not a docker command" in said:
         return INSTALL_HINT
+    if "no builder" in said:
+        return "`docker buildx ls` lists them, and docker contexts too"
     return ACCESS_HINT if "permission denied" in said else START_HINT
 
 

@@ -1,4 +1,4 @@
-"""The diary in a file: runs, steps, claims, the journal of tag moves and the ledger, in SQLite.
+"""The diary in a database: runs, steps, claims, the journal of tag moves and the ledger.
 
 Deleting it may cost an explanation; it never changes what is built.
 Source: docs/adr/0006-state.md
@@ -6,22 +6,29 @@ Source: docs/adr/0006-state.md
 
 from __future__ import annotations
 
-import json
-import sqlite3
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from orchestrator.doors import ledger
+from orchestrator.doors import ledger, unfinished
 from orchestrator.doors.database import Database
+from orchestrator.doors.history_rows import (
+    ended_of,
+    failure_json,
+    move_of,
+    result_of,
+    run_of,
+    state_columns,
+)
+from orchestrator.doors.leases import DatabaseLeases, FencedDatabase
+from orchestrator.doors.sqlite import SqliteDatabase
+from orchestrator.model.lease import Lease
 from orchestrator.model.measure import Ended
 from orchestrator.model.observation import Sighting
 from orchestrator.model.packages import PackageAnswer
 from orchestrator.model.run import (
-    Failure,
-    FailureCause,
     JournalledMove,
     MoveState,
     Outcome,
@@ -33,26 +40,23 @@ from orchestrator.model.run import (
 from orchestrator.model.time import rfc3339
 
 
-class SqliteHistory:
-    """The diary in one file, which any number of threads and processes may use at once.
+class DatabaseHistory:
+    """The diary in a database, which any number of threads and processes may use at once.
 
-    The file is made by the first write. Where there is none, all there is to read is empty.
+    The tables are made by the first write. Where there are none, all there is to read is empty.
 
     Args:
-        path: the database file.
+        database: is closed with the diary.
         now_s: seconds since 1970 UTC.
-        busy_timeout_s: how long to wait for another process that writes.
+
+    Attributes:
+        leases: who may write.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        now_s: Callable[[], float] = time.time,
-        busy_timeout_s: float = 30.0,
-    ) -> None:
-        self._database = Database(path, busy_timeout_s)
+    def __init__(self, database: Database, *, now_s: Callable[[], float] = time.time) -> None:
+        self._database = database
         self._now_s = now_s
+        self.leases = DatabaseLeases(database, database.clock, now_s=now_s)
 
     def __enter__(self) -> Self:
         return self
@@ -61,20 +65,39 @@ class SqliteHistory:
         self.close()
 
     def close(self) -> None:
-        """Close the file; it is opened again when something is asked."""
+        """Close the database; it is opened again when something is asked."""
         self._database.close()
 
-    def begin_run(self, run: Run) -> None:
-        """Write a run that starts."""
+    def fenced(self, lease: Lease) -> DatabaseHistory:
+        """Return the same diary, in which one can write only as long as a lease is good."""
+        return DatabaseHistory(FencedDatabase(self._database, lease), now_s=self._now_s)
+
+    def begin_run(self, run: Run, plan: str = "") -> None:
+        """Write a run that starts, and with it the plan that it carries out."""
         with self._database.writing() as connection:
             connection.execute(
                 "INSERT INTO runs (id, hierarchy, command, who, trigger_word, because, revision, "
-                "started_at, finished_at, state, plan) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "started_at, finished_at, state, plan, resumes) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *(run.id, run.hierarchy, run.command, run.who, run.trigger, run.because),
                     *(run.revision, run.started_at, run.finished_at, str(run.state), run.plan),
+                    run.resumes,
                 ),
             )
+            unfinished.keep_plan(connection, run.id, plan)
+
+    def kept_plan(self, run_id: str) -> str:
+        """Return the plan that a run began with; empty where none is kept."""
+        return unfinished.kept_plan(self._database, run_id)
+
+    def unsettled(self, hierarchy: str) -> tuple[Run, ...]:
+        """Return the runs that never ended, or whose moves never did; see the protocol."""
+        return unfinished.unsettled(self._database, hierarchy)
+
+    def unfinished(self, hierarchy: str) -> tuple[Run, ...]:
+        """Return the runs that left something, and that no other one resumes."""
+        return unfinished.unfinished(self._database, hierarchy)
 
     def finish_run(self, run_id: str, state: RunState, finished_at: str) -> None:
         """Write how a run ended."""
@@ -102,7 +125,7 @@ class SqliteHistory:
                     *(run_id, seq, result.image, attempt, str(result.outcome), result.key),
                     *(result.digest, result.was, result.immutable, result.size_bytes),
                     *(result.started_at, float(result.duration_s), result.blocked_by),
-                    _failure_json(result.failure),
+                    failure_json(result.failure),
                 ),
             )
             connection.executemany(
@@ -128,6 +151,15 @@ class SqliteHistory:
             ).fetchone()
             return str(winner)
 
+    def claimed(self, repository: str, key: str) -> str | None:
+        """Return the digest that a key was claimed for; None where nobody has."""
+        found = self._database.read(
+            lambda row: str(row[0]),
+            "SELECT digest FROM claims WHERE repository = ? AND build_key = ?",
+            (repository, key),
+        )
+        return found[0] if found else None
+
     def replace_claim(
         self, repository: str, key: str, *, lost: str, digest: str, run_id: str
     ) -> bool:
@@ -148,9 +180,9 @@ class SqliteHistory:
             ).fetchone()
             connection.executemany(
                 "INSERT INTO tag_moves (run, seq, image, repository, tag, digest_was, digest_now, "
-                "state) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "state, held_by, held_for) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (run_id, n, m.image, m.repository, m.tag, m.was, m.now, str(m.state))
+                    (run_id, n, m.image, m.repository, m.tag, m.was, m.now, *state_columns(m))
                     for n, m in enumerate(moves, seq)
                 ],
             )
@@ -159,9 +191,13 @@ class SqliteHistory:
         """Write how one move ended."""
         with self._database.writing() as connection:
             changed = connection.execute(
-                "UPDATE tag_moves SET state = ? WHERE run = ? AND seq = (SELECT max(seq) FROM "
-                "tag_moves WHERE run = ? AND image = ? AND repository = ? AND tag = ?)",
-                (str(state), run_id, run_id, move.image, move.repository, move.tag),
+                "UPDATE tag_moves SET state = ?, held_by = ?, held_for = ? WHERE run = ? AND "
+                "seq = (SELECT max(seq) FROM tag_moves "
+                "WHERE run = ? AND image = ? AND repository = ? AND tag = ?)",
+                (
+                    *state_columns(replace(move, state=state)),
+                    *(run_id, run_id, move.image, move.repository, move.tag),
+                ),
             )
             self._database.expect_one(
                 changed, f"move of {move.repository}:{move.tag} in run {run_id}"
@@ -170,20 +206,30 @@ class SqliteHistory:
     def moves(self, run_id: str) -> tuple[JournalledMove, ...]:
         """Return a run's moves, in the order they were written."""
         return self._database.read(
-            _move, "SELECT * FROM tag_moves WHERE run = ? ORDER BY seq", (run_id,)
+            move_of, "SELECT * FROM tag_moves WHERE run = ? ORDER BY seq", (run_id,)
+        )
+
+    def held(self, hierarchy: str) -> tuple[tuple[str, JournalledMove], ...]:
+        """Return (run, move) of everything that runs of a hierarchy held, the newest run first."""
+        return self._database.read(
+            lambda row: (str(row["run"]), move_of(row)),
+            "SELECT tag_moves.* FROM tag_moves JOIN runs ON runs.id = tag_moves.run "
+            "WHERE runs.hierarchy = ? AND tag_moves.state = 'held' "
+            "ORDER BY tag_moves.run DESC, tag_moves.seq",
+            (hierarchy,),
         )
 
     def runs(self, limit: int = 20) -> tuple[Run, ...]:
         """Return the newest runs, newest first."""
         return self._database.read(
-            _run, "SELECT * FROM runs ORDER BY started_at DESC, id DESC LIMIT ?", (limit,)
+            run_of, "SELECT * FROM runs ORDER BY started_at DESC, id DESC LIMIT ?", (limit,)
         )
 
     def run(self, run_id: str) -> Run | None:
         """Return one run by its id or an unambiguous prefix of it."""
         # The run with exactly this id has the shortest one that begins like it.
         found = self._database.read(
-            _run,
+            run_of,
             "SELECT * FROM runs WHERE substr(id, 1, ?) = ? ORDER BY length(id) LIMIT 2",
             (len(run_id), run_id),
         )
@@ -204,7 +250,7 @@ class SqliteHistory:
             if size_bytes:
                 sizes.setdefault(seq, {})[platform] = size_bytes
         return self._database.read(
-            lambda row: _result(row, manifests.get(row["seq"], {}), sizes.get(row["seq"], {})),
+            lambda row: result_of(row, manifests.get(row["seq"], {}), sizes.get(row["seq"], {})),
             "SELECT * FROM steps WHERE run = ? ORDER BY seq",
             (run_id,),
         )
@@ -233,20 +279,27 @@ class SqliteHistory:
 
     def durations(self) -> Mapping[str, float]:
         """Return image id → seconds its last build took."""
-        rows = self._database.read(
+        return {str(image): float(seconds) for image, seconds in self._last_built("duration_s")}
+
+    def sizes(self) -> Mapping[str, int]:
+        """Return image id → bytes that its layers had after its last build, compressed."""
+        return {str(image): int(size_bytes) for image, size_bytes in self._last_built("size_bytes")}
+
+    def _last_built(self, column: str) -> tuple[tuple[Any, ...], ...]:
+        """Return image id and a column of each image's last build."""
+        return self._database.read(
             tuple,
-            "SELECT steps.image, steps.duration_s FROM steps JOIN "
+            f"SELECT steps.image, steps.{column} FROM steps JOIN "  # noqa: S608 - no one's input
             "(SELECT image, max(run) AS run FROM steps "
             "WHERE outcome IN ('built', 'unchanged') GROUP BY image) AS newest "
             "ON steps.image = newest.image AND steps.run = newest.run "
             "WHERE steps.outcome IN ('built', 'unchanged') ORDER BY steps.seq",
         )
-        return dict(rows)
 
     def ended(self) -> tuple[Ended, ...]:
         """Return how every step of every run ended, in the order of the runs; every try is one."""
         return self._database.read(
-            _ended,
+            ended_of,
             "SELECT runs.hierarchy, steps.image, steps.outcome, steps.digest, steps.was, "
             "steps.duration_s, runs.started_at FROM steps JOIN runs ON runs.id = steps.run "
             "ORDER BY steps.run, steps.seq",
@@ -297,79 +350,20 @@ class SqliteHistory:
         ledger.keep_answers(self._database, answers)
 
 
-def _run(row: sqlite3.Row) -> Run:
-    return Run(
-        id=row["id"],
-        hierarchy=row["hierarchy"],
-        command=row["command"],
-        who=row["who"],
-        trigger=row["trigger_word"],
-        because=row["because"],
-        revision=row["revision"],
-        started_at=row["started_at"],
-        finished_at=row["finished_at"],
-        state=RunState(row["state"]),
-        plan=row["plan"],
-    )
+class SqliteHistory(DatabaseHistory):
+    """The diary in one file.
 
+    Args:
+        path: the database file.
+        now_s: seconds since 1970 UTC.
+        busy_timeout_s: how long to wait for another process that writes.
+    """
 
-def _ended(row: sqlite3.Row) -> Ended:
-    return Ended(
-        hierarchy=row["hierarchy"],
-        image=row["image"],
-        outcome=Outcome(row["outcome"]),
-        changed=row["digest"] not in ("", row["was"]),
-        duration_s=row["duration_s"],
-        run_started_at=row["started_at"],
-    )
-
-
-def _move(row: sqlite3.Row) -> JournalledMove:
-    return JournalledMove(
-        image=row["image"],
-        repository=row["repository"],
-        tag=row["tag"],
-        was=row["digest_was"],
-        now=row["digest_now"],
-        state=MoveState(row["state"]),
-    )
-
-
-def _result(
-    row: sqlite3.Row, manifests: Mapping[str, str], platform_bytes: Mapping[str, int]
-) -> StepResult:
-    return StepResult(
-        image=row["image"],
-        outcome=Outcome(row["outcome"]),
-        key=row["build_key"],
-        digest=row["digest"],
-        was=row["was"],
-        immutable=row["immutable_tag"],
-        manifests=manifests,
-        size_bytes=row["size_bytes"],
-        platform_bytes=platform_bytes,
-        started_at=row["started_at"],
-        duration_s=row["duration_s"],
-        blocked_by=row["blocked_by"],
-        failure=_failure(row["failure"]),
-    )
-
-
-def _failure_json(failure: Failure | None) -> str | None:
-    if failure is None:
-        return None
-    return json.dumps({**asdict(failure), "cause": str(failure.cause)})
-
-
-def _failure(text: str | None) -> Failure | None:
-    if text is None:
-        return None
-    said = json.loads(text)
-    return Failure(
-        cause=FailureCause(said["cause"]),
-        what=said["what"],
-        hint=said["hint"],
-        log_tail=tuple(said["log_tail"]),
-        log_path=said["log_path"],
-        exit_code=said["exit_code"],
-    )
+    def __init__(
+        self,
+        path: Path,
+        *,
+        now_s: Callable[[], float] = time.time,
+        busy_timeout_s: float = 30.0,
+    ) -> None:
+        super().__init__(SqliteDatabase(path, busy_timeout_s=busy_timeout_s), now_s=now_s)

@@ -1,4 +1,4 @@
-"""What was seen of upstreams, and what images answered about their packages, in the diary's file.
+"""What was seen of upstreams, and what images answered about their packages, in the diary.
 
 Losing it may delay what is built; it never changes it.
 Source: docs/adr/0006-state.md
@@ -7,13 +7,12 @@ Source: docs/adr/0006-state.md
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from orchestrator.doors.database import Database
+from orchestrator.doors.database import Database, Row
 from orchestrator.model.observation import Sighting
-from orchestrator.model.packages import PackageAnswer, Update
+from orchestrator.model.packages import PackageAnswer, Update, answers_kept_since
 
 #: Format of the database that has the tables.
 SINCE = 2
@@ -84,7 +83,7 @@ def answers(database: Database, digests: tuple[str, ...]) -> tuple[PackageAnswer
 
 
 def keep_answers(database: Database, given: tuple[PackageAnswer, ...]) -> None:
-    """Write answers in the place of the former ones of the same digest and platform."""
+    """Write answers in the place of the former ones; see the protocol."""
     with database.writing() as connection:
         connection.executemany(
             "INSERT INTO package_answers (digest, platform, manager, asked_at, installed, updates, "
@@ -100,9 +99,12 @@ def keep_answers(database: Database, given: tuple[PackageAnswer, ...]) -> None:
                 for a in given
             ],
         )
+        connection.execute(
+            "DELETE FROM package_answers WHERE asked_at < ?", (answers_kept_since(given),)
+        )
 
 
-def _sighting(row: sqlite3.Row) -> Sighting:
+def _sighting(row: Row) -> Sighting:
     return Sighting(
         source=row["source"],
         fingerprint=row["fingerprint"],
@@ -113,7 +115,7 @@ def _sighting(row: sqlite3.Row) -> Sighting:
     )
 
 
-def _answer(row: sqlite3.Row) -> PackageAnswer:
+def _answer(row: Row) -> PackageAnswer:
     updates = json.loads(row["updates"])
     if not isinstance(updates, list):
         raise TypeError(f"{row['updates']} is no list of updates")

@@ -65,6 +65,32 @@ class RealMachine:
             raise Unavailable(f"cannot read {directory}: {error.strerror}") from error
         return tuple(sorted(found, key=lambda entry: entry.name))
 
+    def remove(self, path: str) -> None:
+        """Remove a file or a directory; see the protocol."""
+        try:
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path)
+            else:
+                os.unlink(path)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise Unavailable(f"cannot remove {path}: {error.strerror}") from error
+
+    def move_aside(self, path: str) -> str:
+        """Rename a database's files; see the protocol."""
+        number = 1
+        while os.path.lexists(aside := f"{path}.damaged-{number}"):
+            number += 1
+        try:
+            # Its log first: a new database must never find that of the old one.
+            for suffix in ("-wal", "-shm", ""):
+                if os.path.lexists(path + suffix):
+                    os.rename(path + suffix, aside + suffix)
+        except OSError as error:
+            raise Unavailable(f"cannot move {path} aside: {error.strerror}") from error
+        return aside
+
     def size_bytes(self, directory: str) -> int:
         """Return how much the files below a directory take; what vanishes meanwhile is nothing."""
         total = 0

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from orchestrator.model.event import StepProgress
-from orchestrator.model.hierarchy import BuildOptions, Image, Secret
+from orchestrator.model.health import BuilderFacts
+from orchestrator.model.hierarchy import BuildCache, BuildOptions, Image, Secret
 from orchestrator.model.manifest import Descriptor, Manifest
 from orchestrator.model.names import Repository
 from orchestrator.model.source import ImageFiles, Revision, Source
+from orchestrator.model.tags import cache_tag
 
 
 class Clock(Protocol):
@@ -26,6 +28,13 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
+
+    def wait(self, event: threading.Event, seconds: float, *others: threading.Event) -> bool:
+        """Wait until one of the events is set, but no longer than so many seconds.
+
+        Returns:
+            Whether one is set.
+        """
 
 
 class Git(Protocol):
@@ -139,8 +148,21 @@ class Registry(Protocol):
     def manifest(self, repository: Repository, reference: str) -> Manifest | None:
         """Return the manifest or index, its digest verified; None if absent."""
 
-    def put_manifest(self, repository: Repository, reference: str, manifest: Manifest) -> None:
+    def put_manifest(
+        self,
+        repository: Repository,
+        reference: str,
+        manifest: Manifest,
+        *,
+        before: Callable[[], None] | None = None,
+    ) -> None:
         """Store a manifest under a tag or its digest, unconditionally.
+
+        Args:
+            repository: where.
+            reference: a tag, or its digest.
+            manifest: what.
+            before: called before every try; what it raises ends the operation.
 
         Raises:
             RegistryUnavailable: refused, or stored under another digest.
@@ -196,20 +218,26 @@ class Registry(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildRequest:
-    """One ``docker buildx build``.
+    """One ``docker buildx build``, of one platform.
 
     Attributes:
-        image: what is built: platforms, target, labels and options are taken from it.
+        image: what is built: target, labels and options are taken from it.
+        platform: the one that is built; the image may have more.
         dockerfile: path of the Dockerfile inside the context archive.
         build_args: (name, value), the image's own and then ours.
         secrets: by reference.
         pins: (name in the Dockerfile, ``REPOSITORY@sha256:…``).
         source_epoch_s: SOURCE_DATE_EPOCH.
-        builder: buildx builder; None for the current one.
+        builder: buildx builder, or docker context; None for the current builder.
         cached: whether results of earlier builds may be used.
+        timeout_s: after as many seconds the build is stopped; None: it may take for ever.
+        cache: where the cache is kept beside the builder's own.
+        current: ``REPOSITORY@sha256:…`` of what is published, which may hold an inline cache; None:
+            nothing is.
     """
 
     image: Image
+    platform: str
     dockerfile: str
     build_args: tuple[tuple[str, str], ...]
     secrets: tuple[Secret, ...]
@@ -217,6 +245,16 @@ class BuildRequest:
     source_epoch_s: int
     builder: str | None = None
     cached: bool = True
+    timeout_s: float | None = None
+    cache: BuildCache = BuildCache.NONE
+    current: str | None = None
+
+    @property
+    def cache_reference(self) -> str | None:
+        """What the cache is read from, and with ``BuildCache.REGISTRY`` written to; or None."""
+        if self.cache is BuildCache.REGISTRY:
+            return f"{self.image.repository}:{cache_tag(self.image.id, self.platform)}"
+        return self.current if self.cache is BuildCache.INLINE else None
 
     @property
     def options(self) -> BuildOptions:
@@ -250,20 +288,22 @@ class Builder(Protocol):
             cancelled: when set, the build is stopped on the engine too.
 
         Raises:
-            BuildFailed: the build failed, or was cancelled (cause ``cancelled``).
+            BuildFailed: the build failed, or was cancelled (cause ``cancelled``), or took longer
+                than it may (cause ``timeout``). With cause ``builder`` the builder was lost while
+                it worked: nothing is known of the image, and another builder may well build it.
             BuilderUnavailable: there is no usable docker, buildx or engine.
         """
 
-    def prefetch(self, reference: str, platform: str, builder: str | None = None) -> None:
-        """Let the builder read an image's index before builds ask for it; never raises.
+    def facts(self, name: str | None) -> BuilderFacts:
+        """Return what a builder is, natively and otherwise; an answer means that it is well.
 
-        The platforms of one build ask for a new parent's index at the same moment, and then hold
-        each other up.
+        One that only sleeps is woken, which may take a minute.
 
         Args:
-            reference: ``REPOSITORY@sha256:…`` of an index.
-            platform: one that it has.
-            builder: as in a request.
+            name: as in a request.
+
+        Raises:
+            BuilderUnavailable: it does not answer, or not in time, or there is none.
         """
 
 

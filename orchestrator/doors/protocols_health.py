@@ -82,6 +82,20 @@ class Machine(Protocol):
             Unavailable: it cannot be read.
         """
 
+    def remove(self, path: str) -> None:
+        """Remove a file, or a directory with all that is in it; it may be gone already.
+
+        Raises:
+            Unavailable: it cannot be removed.
+        """
+
+    def move_aside(self, path: str) -> str:
+        """Give a database's file another name beside it, with its logs, and return the name.
+
+        Raises:
+            Unavailable: that cannot be done.
+        """
+
     def size_bytes(self, directory: str) -> int:
         """Return how much the files below a directory take; 0 where it is absent."""
 

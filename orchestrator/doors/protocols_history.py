@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from orchestrator.doors.protocols_lease import Leases
+from orchestrator.model.lease import Lease
 from orchestrator.model.measure import Ended
 from orchestrator.model.observation import Sighting
 from orchestrator.model.packages import PackageAnswer
@@ -25,8 +27,39 @@ class History(Protocol):
     Every method raises :class:`orchestrator.errors.StateUnavailable`.
     """
 
-    def begin_run(self, run: Run) -> None:
-        """Write a run that starts."""
+    @property
+    def leases(self) -> Leases:
+        """Who may write."""
+
+    def fenced(self, lease: Lease) -> History:
+        """Return the same diary, in which one can write only as long as a lease is good.
+
+        Whatever writes in it raises :class:`orchestrator.errors.LeaseLost`, and writes nothing,
+        once another one has the lease; to look and to write are one transaction.
+        """
+
+    def begin_run(self, run: Run, plan: str = "") -> None:
+        """Write a run that starts, and with it the plan that it carries out.
+
+        Args:
+            run: which.
+            plan: of :func:`orchestrator.plan.kept.keep`; empty: it has none.
+        """
+
+    def kept_plan(self, run_id: str) -> str:
+        """Return the plan that a run began with; empty where none is kept."""
+
+    def unsettled(self, hierarchy: str) -> tuple[Run, ...]:
+        """Return the runs that never ended, or whose journal has moves that never did.
+
+        The oldest is first.
+        """
+
+    def unfinished(self, hierarchy: str) -> tuple[Run, ...]:
+        """Return the runs that did not succeed, and that no other one resumes.
+
+        The newest is first.
+        """
 
     def finish_run(self, run_id: str, state: RunState, finished_at: str) -> None:
         """Write how a run ended."""
@@ -41,6 +74,9 @@ class History(Protocol):
             The digest that won: ``digest`` itself, or the one claimed before.
         """
 
+    def claimed(self, repository: str, key: str) -> str | None:
+        """Return the digest that a key was claimed for; None where nobody has."""
+
     def replace_claim(
         self, repository: str, key: str, *, lost: str, digest: str, run_id: str
     ) -> bool:
@@ -54,6 +90,9 @@ class History(Protocol):
 
     def moves(self, run_id: str) -> tuple[JournalledMove, ...]:
         """Return a run's moves, in the order they were written."""
+
+    def held(self, hierarchy: str) -> tuple[tuple[str, JournalledMove], ...]:
+        """Return (run, move) of everything that runs of a hierarchy held, the newest run first."""
 
     def runs(self, limit: int = 20) -> tuple[Run, ...]:
         """Return the newest runs, newest first."""
@@ -72,6 +111,9 @@ class History(Protocol):
 
     def durations(self) -> Mapping[str, float]:
         """Return image id → seconds its last build took."""
+
+    def sizes(self) -> Mapping[str, int]:
+        """Return image id → bytes that its layers had after its last build, compressed."""
 
     def ended(self) -> tuple[Ended, ...]:
         """Return how every step of every run ended, in the order of the runs; every try is one."""
@@ -105,7 +147,10 @@ class History(Protocol):
         """Return the last answer of every platform of some images, by the index's digest."""
 
     def keep_answers(self, answers: tuple[PackageAnswer, ...]) -> None:
-        """Write answers in the place of the former ones of the same digest and platform."""
+        """Write answers in the place of the former ones of the same digest and platform.
+
+        Others that are 90 days older are forgotten: nobody asks about those images any more.
+        """
 
     def streaks(self, hierarchy: str) -> Mapping[str, Streak]:
         """Return image id → the nightly runs (command ``patch``) that it failed in, in a row.
@@ -117,14 +162,19 @@ class History(Protocol):
 class Logs(Protocol):
     """The logs of builds that ran here. Thread-safe.
 
-    Every method raises :class:`orchestrator.errors.StateUnavailable`.
+    A log is called by its image's id; each platform of an image with several has one of its own,
+    which is called ``IMAGE@OS-ARCH``. Every method raises
+    :class:`orchestrator.errors.StateUnavailable`.
     """
 
-    def size_bytes(self, run: str, image: str) -> int | None:
+    def names(self, run: str, image: str) -> tuple[str, ...]:
+        """Return what an image's logs of a run are called, sorted; none where there is none."""
+
+    def size_bytes(self, run: str, name: str) -> int | None:
         """Return how long a log is now; None where there is none.
 
         It grows while the build runs, and begins anew with another try.
         """
 
-    def read(self, run: str, image: str, offset: int, most: int) -> bytes:
+    def read(self, run: str, name: str, offset: int, most: int) -> bytes:
         """Return at most so many bytes that stand in a log from a byte on; empty at its end."""

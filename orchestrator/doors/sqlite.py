@@ -1,18 +1,25 @@
-"""The state database as a file: opening, migrating, and what SQLite's complaints mean."""
+"""The state database in one file of SQLite's: opening, migrating, what its complaints mean."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
+from orchestrator.doors.database import Answer, Row, expect_one
+from orchestrator.doors.formats import is_empty, newest_format, refuse_newer, statements
+from orchestrator.doors.process import Timekeeper, machine_time
 from orchestrator.errors import StateUnavailable
 from orchestrator.model.time import rfc3339
 
-_MIGRATIONS = Path(__file__).with_name("migrations")
+T = TypeVar("T")
+
+_ANOTHER = "name another file with --state, or with ORCHESTRATE_STATE"
 _ELSEWHERE = "make it writable, or name another place with --state"
 #: Beginning of SQLite's name for an error → what it means, and the way out.
 _MEANINGS = (
@@ -27,6 +34,104 @@ _MEANINGS = (
     (("SQLITE_CANTOPEN",), "cannot be opened", _ELSEWHERE),
     (("SQLITE_IOERR",), "cannot be read or written", "look at the disk it is on"),
 )
+
+
+class SqliteDatabase:
+    """One file, and the one connection of this process to it; see the protocol.
+
+    Args:
+        path: the database file.
+        busy_timeout_s: how long to wait for another process that writes.
+    """
+
+    def __init__(self, path: Path, *, busy_timeout_s: float = 30.0) -> None:
+        self._path = path
+        self._busy_timeout_s = busy_timeout_s
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._writable = False
+        self._file: tuple[int, int] | None = None
+
+    @property
+    def name(self) -> str:
+        """The file's path."""
+        return str(self._path)
+
+    @property
+    def clock(self) -> Timekeeper:
+        """This machine's: processes of others cannot use the file."""
+        return machine_time()
+
+    def close(self) -> None:
+        """Close the file; it is opened again when something is asked."""
+        with self._lock, explained(self._path):
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = None
+            self._writable = False
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Hold the one transaction that may write; see the protocol."""
+        with self._lock, explained(self._path):
+            self._close_what_was_replaced()
+            if self._connection is None or not self._writable:
+                self.close()
+                self._connection = open_for_writing(self._path, self._busy_timeout_s)
+                self._writable, self._file = True, file_at(self._path)
+            connection = self._connection
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                # A newer version may have come since this process opened it.
+                applied_format(connection, self._path)
+                yield connection
+                connection.execute("COMMIT")
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+
+    def read(
+        self,
+        form: Callable[[Row], T],
+        statement: str,
+        values: tuple[object, ...] = (),
+        *,
+        since: int = 1,
+    ) -> tuple[T, ...]:
+        """Return what a question finds, each row in a form; see the protocol."""
+        with self._lock, explained(self._path):
+            self._close_what_was_replaced()
+            if self._connection is None:
+                self._connection = open_for_reading(self._path, self._busy_timeout_s)
+                self._file = file_at(self._path)
+            if self._connection is None:
+                return ()
+            if since > 1 and applied_format(self._connection, self._path) < since:
+                return ()
+            return tuple(form(row) for row in self._connection.execute(statement, values))
+
+    def expect_one(self, changed: Answer, what: str) -> None:
+        """Refuse a change that found nothing to change; see the protocol."""
+        expect_one(changed, what, self.name)
+
+    def _close_what_was_replaced(self) -> None:
+        """Open what is at the path from now on, if that is another file, or none.
+
+        Else we would go on in a file that nobody else can open, and others in the new one.
+        """
+        if self._connection is None or self._connection.in_transaction:
+            return
+        if file_at(self._path) != self._file:
+            self.close()
+
+
+def file_at(path: Path) -> tuple[int, int] | None:
+    """Return what tells the file at a path from every other one; None: there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 @contextmanager
@@ -50,7 +155,7 @@ def explained(path: Path) -> Iterator[None]:
         raise StateUnavailable(
             f"the state database {path} cannot be made: {error.strerror}", hint=_ELSEWHERE
         ) from error
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, LookupError) as error:
         raise StateUnavailable(
             f"the state database {path} has something in it that is not ours: {error}",
             hint=_MEANINGS[2][2],
@@ -140,49 +245,18 @@ def applied_format(connection: sqlite3.Connection, path: Path) -> int:
         StateUnavailable: it was written by a newer version, or by another program.
     """
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-    if not tables:
+    if is_empty(tables, str(path), elsewhere=_ANOTHER):
         return 0
-    if "migrations" not in tables:
-        raise StateUnavailable(
-            f"{path} is another program's database",
-            hint="name another file with --state, or with ORCHESTRATE_STATE",
-        )
     (version,) = connection.execute("SELECT max(number) FROM migrations").fetchone()
-    known = newest_format()
-    if version > known:
-        raise StateUnavailable(
-            f"the state database {path} was written by a newer orchestrate "
-            f"(format {version}, this one knows {known})",
-            hint="use that version, or name another file with --state",
-        )
-    return int(version)
+    return refuse_newer(int(version), str(path), elsewhere="name another file with --state")
 
 
 def _migrate(connection: sqlite3.Connection, version: int) -> None:
-    for number, script in enumerate(_scripts(), 1):
-        if number > version:
-            for statement in _statements(script.read_text(encoding="utf-8")):
-                connection.execute(statement)
-            connection.execute(
-                "INSERT INTO migrations (number, applied_at) VALUES (?, ?)",
-                (number, rfc3339(time.time())),
-            )
-
-
-def newest_format() -> int:
-    """Return the number of the migration that this version writes."""
-    return len(_scripts())
-
-
-def _scripts() -> list[Path]:
-    return sorted(_MIGRATIONS.glob("[0-9]*.sql"))
-
-
-def _statements(script: str) -> Iterator[str]:
-    # sqlite3's executescript() commits first, and then a migration could be half done.
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
+    for number in range(version + 1, newest_format() + 1):
+        # sqlite3's executescript() commits first, and then a migration could be half done.
+        for statement in statements(number):
+            connection.execute(statement)
+        connection.execute(
+            "INSERT INTO migrations (number, applied_at) VALUES (?, ?)",
+            (number, rfc3339(time.time())),
+        )

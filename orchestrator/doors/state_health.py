@@ -7,8 +7,9 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
+from orchestrator.doors.formats import newest_format
 from orchestrator.doors.history import SqliteHistory
-from orchestrator.doors.sqlite import applied_format, explained, newest_format, open_for_reading
+from orchestrator.doors.sqlite import applied_format, explained, open_for_reading
 from orchestrator.errors import StateUnavailable
 from orchestrator.model.health import StateFacts
 from orchestrator.model.run import Run

@@ -109,5 +109,5 @@ def _digest_now(image: Image, parent: Parent, seen: Observations) -> str:
         return held.digest
     if parent.kind is ParentKind.UPSTREAM:
         return seen.upstreams[parent.subject].digest
-    current = seen.currents[parent.subject]
+    current = seen.ground(parent.subject)
     return current.digest if current else ""

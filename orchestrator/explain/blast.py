@@ -31,7 +31,7 @@ def blast_radius(
         changed: ids of images that are not retired.
         durations: image id → seconds its last build took; an image without one is taken to last
             the median of those of this hierarchy.
-        slots: builds at once, at least 1.
+        slots: images built at once, at least 1.
         upstreams: names of upstreams that change too.
     """
     alive = [image for image in hierarchy.images.values() if not image.retired]

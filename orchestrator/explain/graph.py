@@ -92,6 +92,8 @@ def _stands(decision: Decision, outcomes: Mapping[str, Outcome]) -> NodeState:
     if Cause.NOT_SELECTED in causes:
         return NodeState.UNKNOWN
     if decision.verdict is Verdict.KEEP:
+        if Cause.UNPROMOTED in causes:
+            return NodeState.UNPROMOTED
         return NodeState.HELD if causes - ADVISORY else NodeState.UP_TO_DATE
     built = decision.verdict in (Verdict.BUILD, Verdict.AWAIT)
     if built and outcomes.get(decision.image) is Outcome.FAILED:

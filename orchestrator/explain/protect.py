@@ -66,6 +66,8 @@ def _guarded(evidence: Evidence) -> Iterator[tuple[str | None, Guard, str]]:
         for move in moves:
             if move.state is MoveState.MOVED:
                 yield move.was, Guard.ROLLBACK, run
+            if move.state is MoveState.HELD:
+                yield move.now, Guard.CANDIDATE, move.image
     for plan in evidence.plans:
         for digest in _digests_in(plan):
             yield digest, Guard.PLAN, plan.id

@@ -5,15 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from orchestrator.errors import Problem
+from orchestrator.load.builders import builder
 from orchestrator.load.draft import Draft, DraftImage
+from orchestrator.load.fields_run import (
+    DEFAULT_CACHE,
+    DEFAULT_PROMOTE,
+    DEFAULT_RETRIES,
+    DEFAULT_SBOM,
+    DEFAULT_TIMEOUT,
+)
 from orchestrator.load.read import Values
+from orchestrator.load.texts import duration_s
 from orchestrator.load.upstreams import undeclared, upstream
 from orchestrator.model.hierarchy import (
+    BuildCache,
     Builder,
     BuildOptions,
     Hierarchy,
     Image,
     Parent,
+    Promote,
+    Sbom,
     Secret,
     Subscription,
 )
@@ -28,6 +40,7 @@ def compose(
     made_up: Mapping[str, Reference],
     found: tuple[Problem, ...],
     unusable: Mapping[str, str],
+    canaries: Mapping[str, tuple[str, ...]],
 ) -> Hierarchy:
     """Return the hierarchy.
 
@@ -39,9 +52,10 @@ def compose(
         made_up: upstreams that only Dockerfiles name → where they are looked up.
         found: the warnings.
         unusable: image id → why its files in a repository elsewhere are no use.
+        canaries: image id → ids of its canaries; of those that have some.
     """
     top = draft.top
-    images = _Images(registries, unusable)
+    images = _Images(registries, unusable, canaries)
     return Hierarchy(
         name=str(top["name"]),
         file=draft.file,
@@ -55,11 +69,8 @@ def compose(
             str(name): Secret(name=str(name), env=_text(said, "env"), file=_text(said, "file"))
             for name, said in top.get("secrets", {}).items()
         },
-        builders=tuple(
-            Builder(name=_text(said, "name"), slots=said.get("slots", 2))
-            for said in top.get("builders", [])
-        )
-        or (Builder(),),
+        builders=tuple(map(builder, top.get("builders", ()))) or (Builder(),),
+        promote=Promote(top.get("promote", DEFAULT_PROMOTE)),
         registries=registries,
         subscriptions=tuple(
             Subscription(
@@ -79,11 +90,19 @@ def compose(
 class _Images:
     """Makes images that share what they have in common: there may be thousands of them."""
 
-    def __init__(self, registries: tuple[str, ...], unusable: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        registries: tuple[str, ...],
+        unusable: Mapping[str, str],
+        canaries: Mapping[str, tuple[str, ...]],
+    ) -> None:
         self._registries = registries
         self._unusable = unusable
+        self._canaries = canaries
         self._plain: dict[str, str] = {}
         self._options: dict[int, BuildOptions] = {}
+        self._asked: dict[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]] = {}
+        """Labels of builders: many images ask for the same."""
 
     def image(self, image: DraftImage, parents: tuple[Parent, ...]) -> Image:
         """Return one image."""
@@ -122,6 +141,12 @@ class _Images:
             retired=image.retired,
             replaced_by=self._text(said, "replaced_by"),
             eol=self._text(said, "eol"),
+            builder_labels=self._builder_labels(said),
+            timeout_s=duration_s(said.get("timeout", DEFAULT_TIMEOUT)),
+            retries=said.get("retries", DEFAULT_RETRIES),
+            cache=BuildCache(said.get("cache", DEFAULT_CACHE)),
+            canaries=self._canaries.get(image.id, ()),
+            sbom=Sbom(said.get("sbom", DEFAULT_SBOM)),
             unusable=self._unusable.get(image.id, ""),
             file=image.id.file.name,
             line=image.id.line,
@@ -139,6 +164,12 @@ class _Images:
                 no_cache_filter=_texts(said.get("no_cache_filter", ())),
             )
         return self._options[id(said)]
+
+    def _builder_labels(self, said: Values) -> tuple[tuple[str, str], ...]:
+        if "builder_labels" not in said:
+            return ()
+        labels = self._pairs(said["builder_labels"])
+        return self._asked.setdefault(labels, labels)
 
     def _same(self, text: str) -> str:
         """Return a plain string, the same one for equal texts."""

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from orchestrator.load.fields_run import (
+    BUILDER,
+    BUILDER_LABELS,
+    CACHE,
+    CANARIES,
+    PROMOTE,
+    RETRIES,
+    SBOM,
+    TIMEOUT,
+)
 from orchestrator.load.fields_upstream import (
     ON_CHANGE,
     ON_PARENT_CHANGE,
@@ -131,6 +141,11 @@ _COMMON = {
         "new image may stand on it.",
         varies=True,
     ),
+    "builder_labels": BUILDER_LABELS,
+    "timeout": TIMEOUT,
+    "retries": RETRIES,
+    "cache": CACHE,
+    "sbom": SBOM,
 }
 _TIER = Field(WORD, "A word for grouping, like base, runtime, app-server, application.")
 _CONTEXT = Field(
@@ -160,9 +175,9 @@ IMAGE = Record(
             MapOf(AXIS, ListOf(AXIS_VALUE, 1), 1, 8),
             "Makes one image of every combination of these values. `{axis}` stands for the value "
             "in the entry's key, `version`, `context`, `dockerfile`, `target`, `args`, `labels`, "
-            "`tags`, `repository`, `aliases`, `parents`, `eol`, `formerly`, `replaced_by` and the "
-            "keys of `on_parent_change`. A key without `{axis}` gets the values appended: "
-            "python-3.11-bookworm.",
+            "`tags`, `repository`, `aliases`, `parents`, `eol`, `formerly`, `replaced_by`, "
+            "`builder_labels`, `canaries` and the keys of `on_parent_change`. A key without "
+            "`{axis}` gets the values appended: python-3.11-bookworm.",
         ),
         "exclude": Field(
             ListOf(MapOf(AXIS, AXIS_VALUE, 1)),
@@ -214,6 +229,12 @@ IMAGE = Record(
             IMAGE_ID, "Image to stand on instead of this one, which is `retired`.", varies=True
         ),
         "eol": _COMMON["eol"],
+        "builder_labels": BUILDER_LABELS,
+        "timeout": TIMEOUT,
+        "retries": RETRIES,
+        "cache": CACHE,
+        "sbom": SBOM,
+        "canaries": CANARIES,
     },
 )
 
@@ -241,14 +262,6 @@ SECRET = Record(
         "file": Field(SECRET_FILE, "File that holds the value, absolute or relative to this file."),
     },
     one_of=("env", "file"),
-)
-
-BUILDER = Record(
-    "builder",
-    {
-        "name": Field(WORD, "As `docker buildx ls` shows it. Without it, the current one."),
-        "slots": Field(Whole(1, 1024), "Builds it may run at once.", default=2),
-    },
 )
 
 SUBSCRIPTION = Record(
@@ -353,8 +366,11 @@ HIERARCHY = Record(
             example='images: {base: {context: images/base, version: "12"}}',
         ),
         "builders": Field(
-            ListOf(BUILDER), "`docker buildx` builders. Without it, the current one."
+            ListOf(BUILDER, most=1000),
+            "`docker buildx` builders; work goes to those that are free. Without it, the current "
+            "one.",
         ),
+        "promote": PROMOTE,
         "subscriptions": SUBSCRIPTIONS,
         "insecure_registries": Field(
             ListOf(REGISTRY_HOST), "Registries beside the loopback ones that speak plain HTTP."

@@ -97,6 +97,12 @@ DURATION = Text(
     longest=10,
     check=check_duration,
 )
+TIME_LIMIT = Text(
+    "a duration of at least 1s, like 90m or 2h",
+    r"^[1-9][0-9]{0,8}[smhdw]$",
+    longest=10,
+    check=check_duration,
+)
 DIGEST = Text("a digest: sha256: and 64 hexadecimal digits", r"^sha256:[0-9a-f]{64}$")
 TRACK = Text(
     "tag, digest, or semver and a range like ^1.27",

@@ -15,7 +15,7 @@ from orchestrator.load.yaml_nodes import Scalar
 _LONGEST = 400
 _LONGEST_DATA = 8192
 #: Fields that are put together key by key.
-_MERGED = ("tags", "options", "args", "labels", "on_parent_change")
+_MERGED = ("tags", "options", "args", "labels", "on_parent_change", "builder_labels")
 _TOP = ("platforms", "tags", "allow_latest")
 
 

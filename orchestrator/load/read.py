@@ -177,6 +177,8 @@ def _read(kind: Kind, node: Node, key: Scalar, name: str, problems: Problems, ax
         fields = kind.fields.values() if isinstance(kind, Record) else ()
         needed = ", ".join(field.example for field in fields if field.required and field.example)
         hint = f"for example `{{{needed}}}`" if needed else ""
+        if isinstance(kind, MapOf) and isinstance(kind.value, Text):
+            hint = "write `{NAME: VALUE}`"
         _wrong_type(node, name, "a map", problems, hint)
         return None
     if isinstance(kind, MapOf):

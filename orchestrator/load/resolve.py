@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from orchestrator.errors import InvalidInput
+from orchestrator.load.canaries import find_canaries
 from orchestrator.load.compose import compose
 from orchestrator.load.draft import Draft
 from orchestrator.load.life import doubt_ends, doubt_order
@@ -53,6 +54,7 @@ def resolve(
     held = set_policies(draft, parents, names, problems)
     order = _order(draft, parents, problems)
     _check_platforms(draft, parents, problems)
+    canaries = find_canaries(draft, parents, order, problems)
     _check_repositories(draft, published, problems)
     doubt_order(draft, parents.of, problems)
     doubt_ends(draft, today, problems)
@@ -63,8 +65,9 @@ def resolve(
     found = problems.sorted()
     if problems.errors:
         raise InvalidInput(found)
-    unusable = parents.unusable
-    return compose(draft, order, parents.of, published, names.made_up, found, unusable)
+    return compose(
+        draft, order, parents.of, published, names.made_up, found, parents.unusable, canaries
+    )
 
 
 def _registries(override: str | None, draft: Draft, problems: Problems) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from orchestrator.load.builders import check_builders
 from orchestrator.load.draft import Draft, DraftImage
 from orchestrator.load.problems import Problems, Spot, masked, shown, where
 from orchestrator.load.read import Values
@@ -27,7 +28,7 @@ def check(draft: Draft) -> None:
     for image in draft.images.values():
         _check_image(image, draft, problems)
     _Tags(draft).check()
-    _check_builders(draft.top.get("builders", []), problems)
+    check_builders(draft)
     for number, subscription in enumerate(draft.top.get("subscriptions", [])):
         _check_subscription(subscription, draft, problems, doubt=number < _DOUBTED_SUBSCRIPTIONS)
 
@@ -102,12 +103,6 @@ def _check_image(image: DraftImage, draft: Draft, problems: Problems) -> None:
         what = f"image {shown(image.id)} is in the tier {shown(tier)}, which `tiers` does not have"
         hint = problems.did_you_mean(tier, tiers) or f"tiers: {', '.join(list(tiers)[:20])}"
         problems.warn("UNKNOWN-TIER", tier, what, hint, once=True)
-
-
-def _check_builders(builders: Any, problems: Problems) -> None:
-    if len(builders) > 1:
-        what = "this version uses one builder, and there are several"
-        problems.error("NOT-YET", builders[1], what, "keep the first one")
 
 
 def _check_subscription(

@@ -38,8 +38,8 @@ class Blast:
         chain: the longest chain of builds in time, from what changed to the last.
         chain_s: seconds of it: no number of builders makes a run shorter.
         total_s: seconds of all builds together.
-        run_s: seconds that a run is likely to take with ``slots`` builds at once.
-        slots: builds at once.
+        run_s: seconds that a run is likely to take with ``slots`` images at once.
+        slots: images built at once.
         guess_s: seconds that a build without history is taken to last.
         of: images in the hierarchy that are not retired.
         told: teams that asked to hear when one of these images is published.

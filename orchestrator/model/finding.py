@@ -57,11 +57,13 @@ class Code(StrEnum):
     DISK_ENGINE = "disk-engine"
     DATABASE_OPEN = "database-open"
     DATABASE_SOUND = "database-sound"
+    DATABASE_CONNECTIONS = "database-connections"
     DATABASE_WRITE = "database-write"
     DATABASE_RUNS = "database-runs"
     LEFTOVER_LOGS = "leftover-logs"
     LEFTOVER_FILES = "leftover-files"
     LEFTOVER_CACHE = "leftover-cache"
+    LEFTOVER_REST = "leftover-rest"
     FILES_HIERARCHY = "files-hierarchy"
     FILES_GIT = "files-git"
 
@@ -94,3 +96,20 @@ class Finding:
         """What it is about."""
         word = self.code.partition("-")[0]
         return _AREAS[word] if word in _AREAS else Area(word)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """Something that is wrong and can be mended.
+
+    Attributes:
+        code: of the finding that it mends.
+        what: one sentence, for people who never heard of it.
+        does: what is done about it, and what that costs.
+        done: what came of it; empty before.
+    """
+
+    code: Code
+    what: str
+    does: str
+    done: str = ""

@@ -20,6 +20,7 @@ class NodeState(StrEnum):
     UNUSABLE = "unusable"
     FAILED = "failed"
     RETIRED = "retired"
+    UNPROMOTED = "unpromoted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,7 +36,7 @@ class BuilderNode:
     Attributes:
         endpoint: where it is, without credentials.
         status: ``running``, ``inactive``, ``stopped``…
-        platforms: those it says it can build for; empty while it does not run.
+        platforms: those it says it can build for, its own first; empty while it does not run.
         error: why it cannot be asked, empty where it can.
     """
 
@@ -62,6 +62,16 @@ class BuilderFacts:
     driver: str
     nodes: tuple[BuilderNode, ...]
     error: str = ""
+
+    @property
+    def native(self) -> tuple[str, ...]:
+        """Platforms that some machine of it runs without emulation, sorted."""
+        return tuple(sorted({node.platforms[0] for node in self.nodes if node.platforms}))
+
+    @property
+    def platforms(self) -> tuple[str, ...]:
+        """Platforms that it says it can build for, emulated ones too, sorted."""
+        return tuple(sorted({each for node in self.nodes for each in node.platforms}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,12 +152,15 @@ class StateFacts:
     """A state database that can be read.
 
     Attributes:
-        size_bytes: with its write-ahead log; 0 where there is none yet.
+        size_bytes: of the file with its write-ahead log, or of the tables; 0 where there is none.
         format: number of the last migration; 0 where there is none yet.
         newest_format: the one this version writes.
-        faults: what ``PRAGMA quick_check`` complains of; empty for nothing.
+        faults: what ``PRAGMA quick_check`` complains of; empty for nothing, and on a server.
         refusal: why it cannot be written; empty where it can.
         running: runs that began and never ended, newest first.
+        server: its name and version; empty where the database is a file.
+        connections_used: of everybody; 0 where the database is a file.
+        connections_most: that the server lets its users have; likewise.
     """
 
     size_bytes: int
@@ -156,3 +169,6 @@ class StateFacts:
     faults: tuple[str, ...]
     refusal: str
     running: tuple[Run, ...]
+    server: str = ""
+    connections_used: int = 0
+    connections_most: int = 0

@@ -62,6 +62,13 @@ class BuildCache(StrEnum):
     INLINE = "inline"
 
 
+class Sbom(StrEnum):
+    """What lists the packages of what is built, for everybody who reads it in the registry."""
+
+    NONE = "none"
+    SYFT = "syft"
+
+
 class ParentKind(StrEnum):
     """Whether a parent is built here or comes from outside."""
 
@@ -158,6 +165,7 @@ class Image:
         retries: further tries after a failure that may pass by itself.
         cache: where its build cache is kept beside the builder's own.
         canaries: ids of descendants that must pass before its floating tags move.
+        sbom: what lists its packages once it is published.
         unusable: why its files cannot be had from their repository, so that nobody can decide
             on it; its parents are then those of older files, or none. Empty: they can.
         file: the file that declares it, as the user would write its path.
@@ -195,6 +203,7 @@ class Image:
     retries: int = 2
     cache: BuildCache = BuildCache.NONE
     canaries: tuple[str, ...] = ()
+    sbom: Sbom = Sbom.NONE
     unusable: str = ""
     file: str = ""
     line: int = 0

@@ -8,6 +8,9 @@ from orchestrator.model.fingerprint import canonical_json, sha256
 from orchestrator.model.names import normal_platform
 from orchestrator.model.time import seconds_of
 
+#: Where BuildKit keeps the cache of ``type=inline``.
+_INLINE_CACHE = "moby.buildkit.cache.v0"
+
 
 def diff_ids(config: bytes) -> tuple[str, ...]:
     """Return the digests of the uncompressed layers, lowest first.
@@ -38,13 +41,14 @@ def created_s(config: bytes) -> int:
 def content_digest(config: bytes) -> str:
     """Return one digest for what a platform's image is, whenever and wherever it was built.
 
-    It covers the ordered diff IDs and the configuration without ``created`` and ``history``. Blob
-    digests are left out: other engines compress the same layer into other bytes.
+    It covers the ordered diff IDs and the configuration without ``created`` and ``history``, and
+    without the cache that BuildKit writes into it on request. Blob digests are left out: other
+    engines compress the same layer into other bytes.
 
     Source: docs/adr/0004-publication.md
     """
     value = _parse(config)
-    for volatile in ("created", "history"):
+    for volatile in ("created", "history", _INLINE_CACHE):
         value.pop(volatile, None)
     return sha256(canonical_json(value))
 

@@ -128,7 +128,9 @@ class Observations:
         tags: image id → tag → digest it names now, None where absent. Holds every floating tag,
             and the immutable tag that what is current should have.
         candidates: build key → what its key tag names; absent where there is no such tag. Keys
-            are computed on the parents' currents.
+            are computed on the parents' grounds.
+        waiting: image id → what it was built into and waits until somebody promotes it; empty
+            where runs promote.
         copies: image id → repository → tag → digest it names there now, None where absent; of
             every repository that gets copies and could be looked at, and the tags that ``tags``
             has.
@@ -141,6 +143,7 @@ class Observations:
     currents: Mapping[str, Found | None]
     tags: Mapping[str, Mapping[str, str | None]]
     candidates: Mapping[str, Found]
+    waiting: Mapping[str, Found] = field(default_factory=dict)
     copies: Mapping[str, Mapping[str, Mapping[str, str | None]]] = field(default_factory=dict)
     held: Mapping[str, Mapping[str, Held]] = field(default_factory=dict)
     unusable: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
@@ -151,3 +154,10 @@ class Observations:
     sightings: tuple[Sighting, ...] = ()
     revision: Revision | None = None
     date: str = ""
+
+    def ground(self, image: str) -> Found | None:
+        """Return what is built on of an image: what waits for its promotion, else what is current.
+
+        A run builds on candidates; where nobody has promoted them yet, the next one still does.
+        """
+        return self.waiting.get(image) or self.currents[image]

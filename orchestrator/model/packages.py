@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from orchestrator.model.time import rfc3339, seconds_of
+
+#: How long an answer is kept after it was given.
+_KEPT_S = 90 * 24 * 3600
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
@@ -46,6 +51,18 @@ class PackageAnswer:
     installed: Mapping[str, str]
     updates: tuple[Update, ...]
     problem: str = ""
+
+
+def answers_kept_since(answers: tuple[PackageAnswer, ...]) -> str:
+    """Return the time before which nobody needs an answer any more, once these were given.
+
+    What is published is asked again and again; what was not asked for so long is published no more.
+
+    Returns:
+        RFC 3339 UTC; empty for no answers: nothing is forgotten.
+    """
+    newest = max((answer.asked_at for answer in answers), default="")
+    return rfc3339(seconds_of(newest) - _KEPT_S) if newest else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

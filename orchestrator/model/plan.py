@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from orchestrator.model.behind import Behind
-from orchestrator.model.hierarchy import ParentKind
+from orchestrator.model.hierarchy import ParentKind, Promote
 from orchestrator.model.packages import PackageState, Update
 
 
@@ -75,10 +75,12 @@ class Cause(StrEnum):
     UPSTREAM_UNUSABLE = "upstream-unusable"
     SOURCE_UNUSABLE = "source-unusable"
     PAUSED = "paused"
+    UNPROMOTED = "unpromoted"
+    CANARY = "canary"
 
 
 #: What is told of an image that is kept, though nothing of it is held back.
-ADVISORY = frozenset((Cause.RENAMED, Cause.RETIRED, Cause.NOT_SELECTED))
+ADVISORY = frozenset((Cause.RENAMED, Cause.RETIRED, Cause.NOT_SELECTED, Cause.CANARY))
 
 #: What is told beside whatever else is decided: a parent has moved, and the image does not follow.
 WAITING = frozenset((Cause.HELD, Cause.TOLD_ONLY, Cause.NOT_FINAL, Cause.SOAKING))
@@ -90,12 +92,14 @@ class Reason:
 
     Attributes:
         cause: the kind of reason.
-        subject: what it speaks of: a parent, an upstream, a file, a tag; may be empty.
+        subject: what it speaks of: a parent, an upstream, a file, a tag, the image that it is a
+            canary of, the run that holds it; may be empty.
         was: the value before, a digest or a word; empty when there was none.
         now: the value now; empty when there is none, or it is not known yet.
         until: for what waits: RFC 3339 UTC, or ``YYYY-MM-DD`` of the last day; empty else.
         because: what somebody wrote, or a registry answered: of an upstream the tag that is
-            followed, where its name has another one; empty else.
+            followed, where its name has another one; of what waits for its promotion, RFC 3339 UTC
+            since when; empty else.
     """
 
     cause: Cause
@@ -276,6 +280,9 @@ class Plan:
         packages: image id → what is known of the packages in what is published of it; only images
             that declare some.
         unsoaked: names of the upstreams whose newest digest was asked for, however new it was.
+        promote: which floating tags are moved at the end.
+        canaries: image id → ids of the images that must pass before its floating tags move; of
+            images that have a step.
     """
 
     id: str
@@ -292,6 +299,8 @@ class Plan:
     behind: Mapping[str, tuple[Behind, ...]] = field(default_factory=dict)
     packages: Mapping[str, PackageState] = field(default_factory=dict)
     unsoaked: tuple[str, ...] = ()
+    promote: Promote = Promote.PASSED
+    canaries: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def summary(self) -> dict[str, int]:
         """Return how many images each verdict has, every verdict named."""

@@ -66,6 +66,7 @@ class Failure:
         log_tail: last lines of the log, oldest first.
         log_path: the whole log, empty when there is none.
         exit_code: what the run's exit code becomes if this is the gravest.
+        transient: it may pass by itself; trying again for a while did not help.
     """
 
     cause: FailureCause
@@ -74,6 +75,7 @@ class Failure:
     log_tail: tuple[str, ...] = ()
     log_path: str = ""
     exit_code: int = 1
+    transient: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +94,10 @@ class StepResult:
         platform_bytes: platform → its part of that; empty when nothing was built.
         started_at: RFC 3339 UTC.
         duration_s: seconds, 0 when nothing was done.
-        blocked_by: the image that failed, for BLOCKED.
+        blocked_by: for BLOCKED, the nearest image below it that failed: of several the first to
+            fail. For CANCELLED, the image whose failure stopped the run; empty: somebody did.
         failure: for FAILED.
+        tries: how many there were, this one included.
     """
 
     image: str
@@ -109,6 +113,12 @@ class StepResult:
     duration_s: float = 0.0
     blocked_by: str = ""
     failure: Failure | None = None
+    tries: int = 1
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether it was cancelled by somebody, and not by the failure of another image."""
+        return self.outcome is Outcome.CANCELLED and not self.blocked_by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,11 +136,26 @@ class MirrorResult:
     duration_s: float = 0.0
 
 
+class HeldBy(StrEnum):
+    """Why a floating tag was not moved though its image passed.
+
+    MANUAL: somebody is to promote it. RUN: not everything in the run passed. CANARY: a canary did
+    not pass on it. PARENT: it stands on something that was not promoted. ROLLED_BACK: it waited,
+    and was taken back before anybody promoted it.
+    """
+
+    MANUAL = "manual"
+    RUN = "run"
+    CANARY = "canary"
+    PARENT = "parent"
+    ROLLED_BACK = "rolled-back"
+
+
 class MoveState(StrEnum):
     """Where a journalled tag move stands.
 
     LEFT: the tag should go, and the registry cannot delete tags. CONFLICT: it was not where the
-    plan saw it, and was not touched.
+    plan saw it, and was not touched. HELD: the run was not to move it; see :class:`HeldBy`.
     """
 
     PLANNED = "planned"
@@ -138,11 +163,17 @@ class MoveState(StrEnum):
     LEFT = "left"
     CONFLICT = "conflict"
     FAILED = "failed"
+    HELD = "held"
 
     @property
     def is_success(self) -> bool:
         """Whether nothing more could be done for the tag."""
         return self in (MoveState.MOVED, MoveState.LEFT)
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether the tag should be elsewhere, and the run could not put it there."""
+        return not self.is_success and self is not MoveState.HELD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +187,8 @@ class JournalledMove:
         was: digest before, None when it was absent.
         now: digest after; None: the tag is removed, because the run rolled back made it.
         state: where the move stands.
+        held_by: with HELD: why; None else.
+        held_for: with HELD: the canary, the parent or what else did not pass; may be empty.
     """
 
     image: str
@@ -164,6 +197,23 @@ class JournalledMove:
     was: str | None
     now: str | None
     state: MoveState = MoveState.PLANNED
+    held_by: HeldBy | None = None
+    held_for: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """One image that a run held and that somebody may still promote.
+
+    Attributes:
+        run: its id.
+        started_at: RFC 3339 UTC, of the run; empty when nobody knows.
+        moves: of its tags.
+    """
+
+    run: str
+    started_at: str
+    moves: tuple[JournalledMove, ...]
 
 
 class RunState(StrEnum):
@@ -195,7 +245,7 @@ class Run:
     Attributes:
         id: sortable id.
         hierarchy: its name.
-        command: build, apply, patch, rollback or adopt.
+        command: build, apply, patch, resume, promote, rollback or adopt.
         who: user and host.
         trigger: ``manual``, ``ci``, ``schedule``…
         because: what the user said with ``--because``, may be empty.
@@ -204,6 +254,7 @@ class Run:
         finished_at: RFC 3339 UTC, empty while running.
         state: where it stands.
         plan: the plan's id.
+        resumes: id of the run that this one brings to its end; empty: none.
     """
 
     id: str
@@ -217,3 +268,4 @@ class Run:
     finished_at: str = ""
     state: RunState = RunState.RUNNING
     plan: str = ""
+    resumes: str = ""

@@ -16,7 +16,22 @@ _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 PLACEHOLDERS: Mapping[str, int] = {"version": 0, "date": 8, "key": 12, "commit": 12, "run": 22}
 
 #: Starts of tags that are written by this software or by cosign; no template may give one.
-RESERVED_PREFIXES = ("key-", "current-", "rejected-", "sha256-")
+RESERVED_PREFIXES = ("key-", "current-", "rejected-", "cache-", "sha256-")
+
+_CACHE = re.compile(r"cache-.+-(?:linux|windows|freebsd)-[a-z0-9]+(?:-v[0-9]+)?")
+
+
+def cache_tag(image: str, platform: str) -> str:
+    """Return the tag under which the registry keeps the build cache of an image and platform.
+
+    Variants may share a repository, so the image's id is in it.
+    """
+    return f"cache-{image}-{platform.replace('/', '-')}"
+
+
+def is_cache_tag(tag: str) -> bool:
+    """Say whether a tag names a build cache, which is no image."""
+    return _CACHE.fullmatch(tag) is not None
 
 
 def placeholders(template: str) -> tuple[str, ...]:

@@ -51,7 +51,10 @@ def choose(
     images = select(
         hierarchy, selection.wanted, exclude=selection.exclude, failed=failed, changed=changed
     )
-    return Chosen(images=images, terms=selection.terms, warnings=warnings)
+    without = select(hierarchy, selection.exclude, failed=failed) if selection.exclude else ()
+    return Chosen(
+        images=images, terms=selection.terms, warnings=warnings, without=frozenset(without)
+    )
 
 
 def _failed(hierarchy: Hierarchy, history: History) -> frozenset[str]:
@@ -108,6 +111,9 @@ def _differs(
 
 def _outline(image: Image, hierarchy: Hierarchy) -> tuple[object, ...]:
     """Return what decides about an image beside the bytes of its files.
+
+    How it is built, how long that may take and what has to pass before its tags move change
+    nothing that is built: a pull request that changes these changes no image.
 
     Of what is in another repository, only how this one names it: the past looks into no other.
     """

@@ -41,7 +41,7 @@ def held_edges(
             if record.digest != newest.digest:
                 has = _upstream_content(upstream, record.digest, lookups)
         else:
-            published = seen.currents[parent.subject]
+            published = seen.ground(parent.subject)
             publication = published.publication if published else None
             below = hierarchy.images[parent.subject]
             newest = Content(

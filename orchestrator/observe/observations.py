@@ -8,7 +8,7 @@ from dataclasses import replace
 from orchestrator.decide.pending import digests_that_count, package_states, updates_of
 from orchestrator.decide.soak import needed_platforms
 from orchestrator.decide.verdicts import floating_tags, immutable_tag
-from orchestrator.decide.want import followed, is_complete, judged
+from orchestrator.decide.want import is_complete
 from orchestrator.doors.protocols import Clock, Files, Git, Registry
 from orchestrator.model.fingerprint import key_tag
 from orchestrator.model.hierarchy import Hierarchy, Image, ParentKind
@@ -17,9 +17,10 @@ from orchestrator.model.observation import Found, Observations, Sighting
 from orchestrator.model.packages import PackageAnswer
 from orchestrator.model.publication import read_publication
 from orchestrator.model.time import day
+from orchestrator.observe.candidates import Asking, find_candidates
 from orchestrator.observe.held import held_edges
 from orchestrator.observe.mirror import look_into, with_mirrors
-from orchestrator.observe.outside import Soaking, together, with_outside
+from orchestrator.observe.outside import Soaking, with_outside
 from orchestrator.observe.reach import Reach
 from orchestrator.observe.sources import read_sources
 from orchestrator.observe.standby import with_standbys
@@ -110,28 +111,18 @@ def observe(
         plain, outside = with_standbys(plain, images, outside, mirrors, hierarchy)
         seen = with_outside(plain, images, outside, soaking)
         by_id = {name: image for name, image in by_id.items() if name not in seen.unusable}
-        edges = look.each(
-            by_id, lambda image: held_edges(image, hierarchy, seen, registry, lookups)
+        made = find_candidates(
+            by_id,
+            seen,
+            Asking(
+                hierarchy=hierarchy,
+                look=look,
+                edges=lambda i, so_far: held_edges(i, hierarchy, so_far, registry, lookups),
+                find=lambda i, key: _candidate(registry, i, key, currents[i.id], reach),
+                epochs=dict.fromkeys(forced, epoch),
+            ),
         )
-        seen = replace(seen, held=together(edges, seen.held))
-        keys = {
-            image.id: judged(image, seen, forced_epoch=epoch if image.id in forced else None)
-            for image in by_id.values()
-        }
-        found = look.each(
-            by_id, lambda i: _candidate(registry, i, keys[i.id].key, currents[i.id], reach)
-        )
-        # A build takes also the newest of what an image is not judged on, and may be there already.
-        built = {
-            name: followed(by_id[name], seen, forced_epoch=epoch if name in forced else None)
-            for name, there in found.items()
-            if there is None and not all(held.firm for held in seen.held.get(name, {}).values())
-        }
-        keys |= built
-        found |= look.each(
-            {name: by_id[name] for name in built},
-            lambda i: _candidate(registry, i, keys[i.id].key, currents[i.id], reach),
-        )
+        seen, keys, found = made.seen, made.keys, made.found
         immutables = look.each(by_id, lambda i: _immutable(registry, i, found[i.id]))
         every = {i.id: {**tags[i.id], **immutables.get(i.id, {})} for i in images}
         copied = {image.id: image for image in images if image.copies}

@@ -29,6 +29,7 @@ from orchestrator.model.plan import Plan
 from orchestrator.model.protection import Protection, Shelf, Stored
 from orchestrator.model.publication import Publication, read_publication
 from orchestrator.model.run import JournalledMove, MoveState
+from orchestrator.model.tags import is_cache_tag
 from orchestrator.model.time import rfc3339, seconds_of
 from orchestrator.observe.observations import rejected_tag
 
@@ -120,7 +121,7 @@ def _shelf(
     pool: ThreadPoolExecutor,
 ) -> Shelf:
     registry = taking.registry
-    names = registry.tags(repository)
+    names = [tag for tag in registry.tags(repository) if not is_cache_tag(tag)]
     resolved = pool.map(lambda tag: registry.resolve(repository, tag), names)
     tags = {tag: digest for tag, digest in zip(names, resolved, strict=True) if digest}
     named = {digest for tag, digest in tags.items() if not _ATTACHED.fullmatch(tag)}

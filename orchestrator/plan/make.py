@@ -79,6 +79,12 @@ def make_plan(
         packages=seen.packages,
         told=teams_told(hierarchy, tuple(s.image for s in steps if s.verdict is not Verdict.RETAG)),
         expires=rfc3339(created_s + max_age_s) if max_age_s is not None else "",
+        promote=hierarchy.promote,
+        canaries={
+            step.image: canaries
+            for step in steps
+            if (canaries := hierarchy.images[step.image].canaries)
+        },
     )
 
 
@@ -178,7 +184,7 @@ def _parents(
             origin = state.origin
         else:
             reference = str(hierarchy.images[parent.subject].repository)
-            current = seen.currents[parent.subject]
+            current = seen.ground(parent.subject)
             if parent.subject not in pending and current and current.publication:
                 digest, manifests = current.digest, current.publication.manifests
                 if current.elsewhere and parent.subject not in copied:

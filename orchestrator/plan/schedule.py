@@ -13,6 +13,9 @@ from orchestrator.model.plan import Plan, Verdict
 #: Seconds that a build is taken to last while nothing is known of it.
 UNKNOWN_BUILD_S = 30.0
 
+#: Urgency, minus the seconds and bytes that go first where there are more of them, image id.
+Rank = tuple[Urgency, float, int, str]
+
 
 class Schedule:
     """The state of a plan's steps while they are carried out.
@@ -24,6 +27,8 @@ class Schedule:
         durations: image id → seconds its last build took.
         urgency: image id → what comes before the length of its chain; what it stands on is as
             urgent.
+        sizes: image id → bytes of its last build; of chains that are as long, the one that begins
+            with the largest image goes first.
     """
 
     def __init__(
@@ -31,6 +36,7 @@ class Schedule:
         plan: Plan,
         durations: Mapping[str, float],
         urgency: Mapping[str, Urgency] | None = None,
+        sizes: Mapping[str, int] | None = None,
     ) -> None:
         self._graph: nx.DiGraph[str] = nx.DiGraph()
         for step in plan.steps:
@@ -39,12 +45,21 @@ class Schedule:
             self._graph.add_edges_from((parent, step.image) for parent in step.needs)
         self._remaining_s = _longest_chains(self._graph)
         self._urgency = _most_urgent(self._graph, urgency or {})
+        self._sizes = sizes or {}
         self._waiting = {step.image: set(step.needs) for step in plan.steps}
         self._order = {step.image: number for number, step in enumerate(plan.steps)}
-        #: Sorted (urgency, minus the remaining seconds, image) of what can start.
+        #: Sorted ranks of what can start.
         self._ready = sorted(
-            self._rank(image) for image, needs in self._waiting.items() if not needs
+            self.rank(image) for image, needs in self._waiting.items() if not needs
         )
+
+    def rank(self, image: str) -> Rank:
+        """Return what orders steps: most urgent, then longest remaining chain, then largest.
+
+        It stays the same, and is asked from any thread.
+        """
+        chain_s, size_bytes = self._remaining_s[image], self._sizes.get(image, 0)
+        return self._urgency[image], -chain_s, -size_bytes, image
 
     @property
     def unfinished(self) -> bool:
@@ -52,7 +67,7 @@ class Schedule:
         return bool(self._waiting)
 
     def ready(self, most: int | None = None) -> tuple[str, ...]:
-        """Return the images that can start now: most urgent, then longest remaining chain first.
+        """Return the images that can start now, in the order of their ranks.
 
         Args:
             most: no more than so many; None: all.
@@ -68,7 +83,7 @@ class Schedule:
         if self._waiting.get(image) != set():
             raise ValueError(f"{image} is not ready")
         del self._waiting[image]
-        del self._ready[bisect_left(self._ready, self._rank(image))]
+        del self._ready[bisect_left(self._ready, self.rank(image))]
 
     def succeed(self, image: str) -> None:
         """Note that a started image is there for its children."""
@@ -77,7 +92,7 @@ class Schedule:
             if image in needs:
                 needs.remove(image)
                 if not needs:
-                    insort(self._ready, self._rank(child))
+                    insort(self._ready, self.rank(child))
 
     def fail(self, image: str) -> tuple[str, ...]:
         """Take out everything that stands on a failed image.
@@ -97,9 +112,6 @@ class Schedule:
         self._waiting.clear()
         self._ready.clear()
         return left
-
-    def _rank(self, image: str) -> tuple[Urgency, float, str]:
-        return self._urgency[image], -self._remaining_s[image], image
 
 
 def _longest_chains(graph: nx.DiGraph[str]) -> dict[str, float]:

@@ -59,8 +59,31 @@ def too_old(saved: Plan, now_s: float, max_age_s: float | None) -> str:
     return ""
 
 
+def left_out(saved: Plan) -> frozenset[str]:
+    """Return the ids of images that a saved plan was not asked for."""
+    return frozenset(
+        decision.image
+        for decision in saved.decisions
+        if any(reason.cause is Cause.NOT_SELECTED for reason in decision.reasons)
+    )
+
+
 def command_again(saved: Plan) -> str:
     """Return the command that makes a plan like a saved one, as a shell takes it."""
+    asked = _asked(saved)
+    if saved.expires:
+        limit_s = seconds_of(saved.expires) - seconds_of(saved.created)
+        asked.append(f"--max-age {_as_typed(limit_s)}")
+    return " ".join(("orchestrate plan", *asked, "--out FILE"))
+
+
+def build_again(saved: Plan) -> str:
+    """Return the command that makes a plan like a saved one, and carries it out."""
+    return " ".join(("orchestrate build", *_asked(saved)))
+
+
+def _asked(saved: Plan) -> list[str]:
+    """Return the options and selectors that lead to a plan."""
     asked = [quoted(term) for term in saved.selection]
     asked += [
         f"--force {decision.image}"
@@ -70,10 +93,7 @@ def command_again(saved: Plan) -> str:
     asked += [f"--no-soak {quoted(upstream)}" for upstream in saved.unsoaked]
     if saved.revision.endswith("-dirty") and any(step.floating for step in saved.steps):
         asked.append("--allow-dirty")
-    if saved.expires:
-        limit_s = seconds_of(saved.expires) - seconds_of(saved.created)
-        asked.append(f"--max-age {_as_typed(limit_s)}")
-    return " ".join(("orchestrate plan", *asked, "--out FILE"))
+    return asked
 
 
 def _as_typed(duration_s: int) -> str:
@@ -166,7 +186,7 @@ def _parent_moved(
         state = seen.upstreams[parent.subject]
         digest, manifests = state.digest, state.manifests
     else:
-        current = seen.currents[parent.subject]
+        current = seen.ground(parent.subject)
         publication = current.publication if current else None
         digest = current.digest if current else ""
         manifests = publication.manifests if publication else {}

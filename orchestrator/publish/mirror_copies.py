@@ -16,8 +16,10 @@ from orchestrator.errors import (
     Conflict,
     OrchestrateError,
     RegistryUnavailable,
+    Stopped,
     Unavailable,
 )
+from orchestrator.model.crash import CrashPoint
 from orchestrator.model.event import MirrorFinished, MirrorProgress, MirrorRetried, MirrorStarted
 from orchestrator.model.hierarchy import ParentKind
 from orchestrator.model.names import parse_reference, parse_repository
@@ -90,10 +92,10 @@ def _work(copy: MirrorCopy, site: Site, say: Callable[[Said], None]) -> None:
         say(MirrorRetried(result=took(_failure(error, site))))
 
     try:
-        if site.cancelled.is_set():
-            raise Unavailable("the run was stopped before it began")
+        if site.stopping.is_set() or site.cancelled.is_set():
+            raise Stopped("the run was stopped before it began")
         say(MirrorStarted(copy=copy))
-        attempts(site.clock, site.cancelled, retried)(_make, copy, site, say)
+        attempts(site.clock, (site.stopping, site.cancelled), retried)(_make, copy, site, say)
         result = took(None)
     except OrchestrateError as error:
         result = took(_failure(error, site))
@@ -124,8 +126,10 @@ def _make(copy: MirrorCopy, site: Site, say: Callable[[Said], None]) -> None:
             ),
         ),
     )
+    site.crash.reached(CrashPoint.MIRROR_COPIED)
     # Last: what the tag names is complete, and what has no tag is copied again.
     put_immutable_tag(registry, target, copy.tag, index)
+    site.crash.reached(CrashPoint.MIRROR_TAGGED)
 
 
 def _failure(error: OrchestrateError, site: Site) -> Failure:
@@ -135,8 +139,10 @@ def _failure(error: OrchestrateError, site: Site) -> Failure:
         (Conflict, FailureCause.CONFLICT),
     )
     cause = next((c for kind, c in causes if isinstance(error, kind)), FailureCause.UPSTREAM)
-    if site.cancelled.is_set():
+    if site.cancelled.is_set() or isinstance(error, Stopped):
         cause = FailureCause.CANCELLED
     # A source that lacks parts of what it lists is no failure of ours.
     code = error.exit_code if isinstance(error, Conflict) else Unavailable.exit_code
-    return Failure(cause=cause, what=error.what, hint=error.hint, exit_code=code)
+    return Failure(
+        cause=cause, what=error.what, hint=error.hint, exit_code=code, transient=error.transient
+    )

@@ -6,23 +6,17 @@ No tag is touched, but for the fallback tag that names referrers where a registr
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from orchestrator.build.prepare import read_manifest
 from orchestrator.doors.protocols import Registry
 from orchestrator.errors import Unavailable
-from orchestrator.model.manifest import (
-    OCI_INDEX,
-    Descriptor,
-    Manifest,
-    descriptor_from,
-    descriptor_json,
-)
+from orchestrator.model.manifest import Descriptor, Manifest, descriptor_from
 from orchestrator.model.names import Repository
+from orchestrator.publish.referrers import fallback_index, fallback_tag
 
 #: Blobs under way at once; each holds a few MiB.
 PARALLEL = 4
@@ -206,28 +200,7 @@ def _copy_referrers(subject: str, transfer: Transfer, above: frozenset[str]) -> 
     missing = {each.digest for each in found} - {each.digest for each in listed}
     if missing:
         # It has no API that would have noticed them: whoever stores them keeps the list.
-        index = _fallback((*listed, *(each for each in found if each.digest in missing)), transfer)
-        registry.put_manifest(target, subject.replace(":", "-"), index)
-
-
-def _fallback(referrers: Iterable[Descriptor], transfer: Transfer) -> Manifest:
-    """Return the index under which a registry without the API lists referrers.
-
-    Source: the distribution specification 1.1, "Referrers Tag Schema".
-    """
-    entries = []
-    for each in referrers:
-        value = {k: v for k, v in descriptor_json(each).items() if k != "platform"}
-        manifest = read_manifest(transfer.registry, transfer.target, each.digest)
-        kind = _artifact_type(manifest.json())
-        entries.append({**value, "artifactType": kind} if kind else value)
-    value = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
-    return Manifest.of(json.dumps(value, separators=(",", ":")).encode(), OCI_INDEX)
-
-
-def _artifact_type(manifest: Mapping[str, object]) -> str:
-    config = manifest.get("config")
-    said = manifest.get("artifactType") or (
-        config.get("mediaType") if isinstance(config, dict) else ""
-    )
-    return said if isinstance(said, str) else ""
+        every = (*listed, *(each for each in found if each.digest in missing))
+        registry.put_manifest(
+            target, fallback_tag(subject), fallback_index(every, registry, target)
+        )

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
 from orchestrator.doors.protocols import Clock, Registry
+from orchestrator.doors.protocols_crash import NO_CRASH, CrashPoints
 from orchestrator.doors.protocols_history import History
 from orchestrator.errors import CheckFailed, RegistryUnavailable, UsageError
+from orchestrator.model.crash import CrashPoint
 from orchestrator.model.event import Event, RunFinished, RunStarted, TagsMoved
 from orchestrator.model.hierarchy import Hierarchy
 from orchestrator.model.names import Repository, parse_repository
 from orchestrator.model.plan import Plan
-from orchestrator.model.run import JournalledMove, Run, RunState
+from orchestrator.model.run import HeldBy, JournalledMove, MoveState, Run, RunState
 from orchestrator.model.time import rfc3339
-from orchestrator.publish.tags import lift_rejection, promote, reject
+from orchestrator.observe.observations import is_rejected
+from orchestrator.publish.tags import lift_rejection, reject, settle_moves
 from orchestrator.publish.transfer import Transfer, copy_index
 
 
@@ -33,13 +36,47 @@ def run_to_undo(run_id: str, hierarchy: Hierarchy, history: History) -> Run:
     undone = history.run(run_id)
     if undone is None:
         raise UsageError(f"no run {run_id!r}", hint="`orchestrate history` lists the runs")
-    if undone.hierarchy != hierarchy.name:
-        # One database has them all, and a short id may hit any.
-        raise UsageError(
-            f"run {undone.id} is of hierarchy {undone.hierarchy}, this is {hierarchy.name}",
-            hint=f"go to {undone.hierarchy}'s directory, or name it with -C or --file",
-        )
+    require_own(undone, hierarchy)
     return undone
+
+
+def require_own(run: Run, hierarchy: Hierarchy) -> None:
+    """Refuse another hierarchy's run: one database has them all, and a short id may hit any.
+
+    Raises:
+        UsageError: it is another one's.
+    """
+    if run.hierarchy != hierarchy.name:
+        raise UsageError(
+            f"run {run.id} is of hierarchy {run.hierarchy}, this is {hierarchy.name}",
+            hint=f"go to {run.hierarchy}'s directory, or name it with -C or --file",
+        )
+
+
+def still_held(moves: tuple[JournalledMove, ...], registry: Registry) -> tuple[JournalledMove, ...]:
+    """Return a run's moves without those that it held and somebody has promoted or rejected.
+
+    What it could not move is as good as held: a later run would promote it. One that failed is
+    moved if its tag is there: only the answer was lost.
+    """
+    return tuple(now for move in moves if (now := _as_it_stands(move, registry)) is not None)
+
+
+def _as_it_stands(move: JournalledMove, registry: Registry) -> JournalledMove | None:
+    lost = move.state in (MoveState.FAILED, MoveState.CONFLICT)
+    if move.now is None or not (lost or move.state is MoveState.HELD):
+        return move
+    repository = parse_repository(move.repository)
+    try:
+        if registry.resolve(repository, move.tag) == move.now:
+            return replace(move, state=MoveState.MOVED) if move.state is MoveState.FAILED else None
+        if is_rejected(registry, repository, move.now):
+            return None
+    except RegistryUnavailable:
+        if lost:
+            return move
+        raise
+    return replace(move, state=MoveState.HELD)
 
 
 def undo(
@@ -50,6 +87,7 @@ def undo(
     registry: Registry,
     history: History,
     clock: Clock,
+    crash: CrashPoints = NO_CRASH,
 ) -> Iterator[Event]:
     """Do the moves that take a run back, and yield what happens.
 
@@ -60,18 +98,20 @@ def undo(
         registry: the door.
         history: gets the journal.
         clock: for the end of the run.
+        crash: told where a test may kill the process.
     """
     began_s = clock.monotonic_s()
     yield RunStarted(run=run, plan=empty_plan(run))
-    # The marks first: whoever looks in between must not promote again what is being taken back.
-    for move in moves:
-        if move.was and move.now:
-            _mark(move, hierarchy, registry)
+    # The journal first: a rollback that is killed is brought to its end, marks and tags.
+    history.journal(run.id, moves)
+    crash.reached(CrashPoint.JOURNAL_WRITTEN)
+    mark_moves(moves, hierarchy, registry)
+    crash.reached(CrashPoint.MARKED)
     settled: list[JournalledMove] = []
-    for move in promote(moves, registry, history, run.id):
+    for move in settle_moves(moves, registry, history, run.id, crash):
         settled.append(move)
         yield TagsMoved(move=move)
-    good = all(move.state.is_success for move in settled)
+    good = not any(move.state.is_fault for move in settled)
     yield RunFinished(
         run=replace(
             run,
@@ -97,6 +137,16 @@ def empty_plan(run: Run) -> Plan:
     )
 
 
+def mark_moves(moves: Iterable[JournalledMove], hierarchy: Hierarchy, registry: Registry) -> None:
+    """Reject what tags are to leave, and lift the rejection of what they go back to.
+
+    Before any tag moves: whoever looks in between must not promote again what is taken back.
+    """
+    for move in moves:
+        if (move.was and move.now) or move.held_by:
+            _mark(move, hierarchy, registry)
+
+
 def _mark(move: JournalledMove, hierarchy: Hierarchy, registry: Registry) -> None:
     """Reject what a tag is to leave, and lift the rejection of what it goes back to."""
     image = hierarchy.images.get(move.image)
@@ -112,8 +162,9 @@ def _mark(move: JournalledMove, hierarchy: Hierarchy, registry: Registry) -> Non
 
 
 def _mark_in(repository: Repository, move: JournalledMove, registry: Registry) -> None:
-    if move.was and move.now:
+    if move.now and move.held_by is not HeldBy.ROLLED_BACK:
         lift_rejection(registry, repository, move.now, move.was)
+    if move.was and move.held_by in (None, HeldBy.ROLLED_BACK):
         reject(registry, repository, move.was)
 
 

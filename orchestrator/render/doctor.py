@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import groupby
 
-from orchestrator.model.finding import Area, Finding, Level
+from orchestrator.model.finding import Area, Finding, Level, Repair
 from orchestrator.render.style import Style
 from orchestrator.render.table import Paint
 from orchestrator.render.words import counted
@@ -28,13 +28,17 @@ _MARKS = {Level.OK: "✓", Level.WARNING: "!", Level.ERROR: "✗", Level.UNKNOWN
 
 
 def doctor_text(
-    findings: tuple[Finding, ...], mended: tuple[str, ...], style: Style, *, quiet: bool = False
+    findings: tuple[Finding, ...],
+    repaired: tuple[Repair, ...],
+    style: Style,
+    *,
+    quiet: bool = False,
 ) -> str:
     """Return one line for every check, below it how to mend what is wrong, and how many.
 
     Args:
         findings: by area.
-        mended: ids of runs that were marked as interrupted.
+        repaired: what was mended before.
         style: how it may look.
         quiet: only what is not well; empty where all is.
     """
@@ -45,12 +49,21 @@ def doctor_text(
         for finding in group:
             lines += _finding(finding, style)
         blocks.append("\n".join(lines))
-    if mended and not quiet:
-        runs = f"{counted(len(mended), 'run')} marked as interrupted: {', '.join(mended)}"
-        blocks.append("\n".join(style.wrap(f"Mended: {runs}")))
+    if repaired and not quiet:
+        lines = [style.bold("Repaired")]
+        for each in repaired:
+            lines += style.wrap(f"{each.what}: {each.done}", first=f"  {style.clean('✓')} ")
+        blocks.append("\n".join(lines))
     if not quiet:
         blocks.append("\n".join(_sum(findings, style)))
     return "\n\n".join(blocks) + "\n" if blocks else ""
+
+
+def repair_text(repair: Repair, style: Style) -> str:
+    """Return what is wrong, and below it what will be done about it."""
+    lines = style.wrap(repair.what, first=f"{style.clean('!')} ")
+    lines += style.wrap(f"repair: {repair.does}", first="  ")
+    return "\n".join(lines) + "\n"
 
 
 def _finding(finding: Finding, style: Style) -> list[str]:
@@ -83,7 +96,7 @@ def _sum(findings: tuple[Finding, ...], style: Style) -> list[str]:
     return [_paint(worst, style)(line) for line in style.wrap(text)]
 
 
-def doctor_json(findings: tuple[Finding, ...], mended: tuple[str, ...]) -> dict[str, object]:
+def doctor_json(findings: tuple[Finding, ...], repaired: tuple[Repair, ...]) -> dict[str, object]:
     """Return everything as a JSON object."""
     counts = Counter(finding.level for finding in findings)
     return {
@@ -101,6 +114,9 @@ def doctor_json(findings: tuple[Finding, ...], mended: tuple[str, ...]) -> dict[
             }
             for finding in findings
         ],
-        "mended": list(mended),
+        "repaired": [
+            {"code": str(each.code), "what": each.what, "does": each.does, "done": each.done}
+            for each in repaired
+        ],
         "summary": {str(level): counts[level] for level in Level},
     }

@@ -13,6 +13,7 @@ _LOOKS = {
     NodeState.BUILD: 'color="#bf8700", penwidth=2',
     NodeState.AWAIT: 'color="#bf8700", style="rounded,dashed"',
     NodeState.RETAG: 'color="#0969da"',
+    NodeState.UNPROMOTED: 'color="#0969da", penwidth=2',
     NodeState.HELD: 'color="#cf222e", penwidth=2',
     NodeState.UNUSABLE: 'color="#cf222e", penwidth=2, style="rounded,dotted"',
     NodeState.FAILED: 'color="#cf222e", penwidth=2, style="rounded,dashed"',

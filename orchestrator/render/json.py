@@ -143,6 +143,7 @@ def run_object(run: Run) -> Object:
         "finished_at": run.finished_at,
         "state": str(run.state),
         "plan": run.plan,
+        "resumes": run.resumes,
     }
 
 
@@ -162,6 +163,7 @@ def result_object(result: StepResult) -> Object:
         "duration_s": result.duration_s,
         "blocked_by": result.blocked_by,
         "failure": _failure(result.failure) if result.failure else None,
+        "tries": result.tries,
     }
 
 
@@ -209,6 +211,8 @@ def move_object(move: JournalledMove) -> Object:
         "was": move.was,
         "now": move.now,
         "state": str(move.state),
+        "held_by": str(move.held_by or ""),
+        "held_for": move.held_for,
     }
 
 
@@ -216,7 +220,8 @@ def show_json(
     run: Run, results: tuple[StepResult, ...], moves: tuple[JournalledMove, ...]
 ) -> Object:
     """Return one run in full."""
-    outcomes = Counter(str(result.outcome) for result in results)
+    # A past run has every try; what became of an image is its last one.
+    outcomes = Counter(str(last.outcome) for last in {r.image: r for r in results}.values())
     return {
         "format": FORMAT,
         "kind": "run",
@@ -233,6 +238,20 @@ def finished_json(event: RunFinished) -> Object:
         **show_json(event.run, event.results, event.moves),
         "mirrors": [mirror_object(each) for each in event.mirrors],
         "duration_s": event.duration_s,
+    }
+
+
+def no_run_json() -> Object:
+    """Return what a command answers that started no run, such that readers need not look twice."""
+    return {
+        "format": FORMAT,
+        "kind": "run",
+        "run": None,
+        "results": [],
+        "moves": [],
+        "mirrors": [],
+        "summary": {},
+        "duration_s": 0.0,
     }
 
 

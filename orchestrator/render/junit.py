@@ -10,7 +10,7 @@ from orchestrator.errors import InvalidInput, OrchestrateError
 from orchestrator.model.event import RunFinished
 from orchestrator.model.run import MoveState, Outcome, StepResult
 from orchestrator.render.style import SEQUENCE
-from orchestrator.render.words import OUTCOMES
+from orchestrator.render.words import OUTCOMES, move_words, way_out_words
 
 _SKIPPED = (Outcome.BLOCKED, Outcome.CANCELLED, Outcome.SKIPPED)
 
@@ -51,6 +51,16 @@ def finished_junit(event: RunFinished) -> str:
         )
         for move in event.moves
         if move.state in (MoveState.CONFLICT, MoveState.FAILED)
+    ]
+    ways_out = " ".join(way_out_words(run.id, event.moves))
+    cases += [
+        _Case(
+            name=f"{move.repository}:{move.tag}",
+            verdict="skipped",
+            message=f"{move_words(move)}. {ways_out}".rstrip(),
+        )
+        for move in event.moves
+        if move.state is MoveState.HELD
     ]
     facts = {"run": run.id, "trigger": run.trigger, "because": run.because}
     facts |= {"revision": run.revision, "plan": run.plan}
@@ -95,6 +105,8 @@ def _step(result: StepResult) -> _Case:
     said = f"{OUTCOMES[result.outcome]} {result.digest}".rstrip()
     if result.outcome in _SKIPPED:
         by = f" by {result.blocked_by}" if result.blocked_by else ""
+        if result.outcome is Outcome.CANCELLED and by:
+            by = f", because {result.blocked_by} failed"
         said = OUTCOMES[result.outcome] + by
         return _Case(name=result.image, verdict="skipped", message=said)
     if result.outcome is not Outcome.FAILED:

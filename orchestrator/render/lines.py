@@ -17,6 +17,7 @@ from orchestrator.model.event import (
 from orchestrator.model.plan import MirrorCopy
 from orchestrator.model.run import (
     FailureCause,
+    HeldBy,
     JournalledMove,
     MirrorResult,
     MoveState,
@@ -27,7 +28,14 @@ from orchestrator.render.cells import cell_width
 from orchestrator.render.style import Style
 from orchestrator.render.table import Paint
 from orchestrator.render.text_run import outcome_paint
-from orchestrator.render.words import MOVES, duration_words, plan_words, short, size_words
+from orchestrator.render.words import (
+    duration_words,
+    move_words,
+    plan_words,
+    short,
+    size_words,
+    tries_words,
+)
 
 
 def event_line(event: Event, style: Style) -> str | None:
@@ -48,7 +56,7 @@ def event_line(event: Event, style: Style) -> str | None:
     if isinstance(event, StepStarted):
         return _line([(event.image, style.bold), (": started", style.dim)], style)
     if isinstance(event, StepRetried):
-        said = f": trying again: {_what(event.result)}"
+        said = f": try {event.result.tries} failed, trying again: {_what(event.result)}"
         return _line([(event.result.image, style.bold), (said, style.warn)], style)
     if isinstance(event, StepFinished):
         return _line(_finished(event.result, style), style)
@@ -89,7 +97,8 @@ def _outcome(result: StepResult) -> tuple[str, str]:
     outcome = result.outcome
     if outcome is Outcome.BUILT:
         size = f", {size_words(result.size_bytes)}" if result.size_bytes else ""
-        return "built", f" {result.immutable or digest} ({digest}) in {took}{size}"
+        tries = f", {result.tries} tries" if result.tries > 1 else ""
+        return "built", f" {result.immutable or digest} ({digest}) in {took}{size}{tries}"
     if outcome is Outcome.REUSED:
         return "reused", f" {digest}: its key was built before"
     if outcome is Outcome.UNCHANGED:
@@ -101,10 +110,10 @@ def _outcome(result: StepResult) -> tuple[str, str]:
     if outcome is Outcome.BLOCKED:
         return "blocked", f" by {result.blocked_by}"
     if outcome is Outcome.CANCELLED:
-        return "cancelled", ""
+        return "cancelled", f": {result.blocked_by} failed" if result.blocked_by else ""
     if outcome is Outcome.SKIPPED:
         return "left", " for the next run: the time is up"
-    after = f" after {took}" if result.duration_s else ""
+    after = f" after {tries_words(result)}" if tries_words(result) else ""
     return "FAILED", f"{after}: {_what(result)}"
 
 
@@ -136,6 +145,8 @@ def _what(result: StepResult) -> str:
 
 def _moved(move: JournalledMove, style: Style) -> list[Piece]:
     tag = f"tag {move.repository}:{move.tag} "
+    if move.held_by is HeldBy.ROLLED_BACK and move.state is MoveState.MOVED:
+        return [(tag, style.plain), (f"{short(move.was or '')} rejected", style.warn)]
     if move.state is MoveState.MOVED:
         return [(tag, style.plain), (f"→ {short(move.now)}" if move.now else "removed", style.good)]
-    return [(tag, style.plain), (MOVES[move.state], style.warn)]
+    return [(tag, style.plain), (move_words(move), style.warn)]

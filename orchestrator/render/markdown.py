@@ -17,14 +17,17 @@ from orchestrator.render.text_plan import behind_sentences, sign_of
 from orchestrator.render.words import (
     SIGNS,
     counted,
+    held_words,
     holds_tags,
     is_held,
     left_out_words,
     listed_up_to,
     mirror_words,
     plan_words,
+    promotion_sentences,
     revision_words,
     told_words,
+    unpromoted_sentences,
 )
 
 #: Characters that GitHub takes in a comment.
@@ -74,6 +77,8 @@ def plan_markdown(
         blocks.append(f"Only {escaped(' '.join(plan.selection))}.")
     if holds_tags(plan):
         blocks.append("The tree was dirty, so no floating tag moves.")
+    said = (*promotion_sentences(plan), *unpromoted_sentences(plan))
+    blocks += [" ".join(map(_sentence, said))]
     if plan.told:
         blocks.append(f"Subscribed: {escaped(told_words(plan.told))}.")
     if shown:
@@ -86,10 +91,18 @@ def plan_markdown(
     return "\n\n".join(filter(None, (*blocks, end))) + "\n"
 
 
+def _sentence(text: str) -> str:
+    """Return a sentence, with what stands between backticks as code."""
+    pieces = text.split("`")
+    return "".join(
+        f"<code>{escaped(piece)}</code>" if n % 2 else escaped(piece)
+        for n, piece in enumerate(pieces)
+    )
+
+
 def _nothing(plan: Plan) -> str:
-    held = sum(map(is_held, plan.decisions))
-    back = [f"{held} held back"] if held else []
-    return ", ".join(["nothing to do", *back, *left_out_words(plan)])
+    held = held_words(plan.decisions)
+    return ", ".join(["nothing to do", *held, *left_out_words(plan)])
 
 
 def _details(

@@ -39,6 +39,7 @@ _STATES = {
     NodeState.BUILD: "rebuilt",
     NodeState.AWAIT: "waits",
     NodeState.RETAG: "retag",
+    NodeState.UNPROMOTED: "retag",
     NodeState.HELD: "held",
     NodeState.UNUSABLE: "failed",
     NodeState.FAILED: "failed",

@@ -201,6 +201,16 @@ def _paused(reason: Reason) -> str:
     return f"paused until {minute_words(reason.until)} UTC, {failed}"
 
 
+def _unpromoted(reason: Reason) -> str:
+    since = f" since {minute_words(reason.because)} UTC" if reason.because else ""
+    return f"{short(reason.now)} waits for its promotion{since}".lstrip()
+
+
+def _canary(reason: Reason) -> str:
+    of = f"the canaries of {terminal_text(reason.subject)}" if reason.subject else "canaries"
+    return f"taken along for {of}"
+
+
 def _subject(reason: Reason) -> str:
     return terminal_text(reason.subject) or "a parent"
 
@@ -248,6 +258,8 @@ WORDS: Mapping[Cause, Callable[[Reason], str]] = {
     Cause.UPSTREAM_UNUSABLE: _unusable("upstream"),
     Cause.SOURCE_UNUSABLE: _unusable("source"),
     Cause.PAUSED: _paused,
+    Cause.UNPROMOTED: _unpromoted,
+    Cause.CANARY: _canary,
 }
 
 

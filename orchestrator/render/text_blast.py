@@ -49,7 +49,7 @@ def _sentence(blast: Blast) -> str:
 
 
 def _facts(blast: Blast) -> list[tuple[str, str]]:
-    run = f"about {duration_words(blast.run_s)} with {counted(blast.slots, 'build')} at once"
+    run = f"about {duration_words(blast.run_s)} with {counted(blast.slots, 'image')} at once"
     chain = f"{duration_words(blast.chain_s)} over {counted(len(blast.chain), 'image')}: "
     if len(blast.chain) > _MOST_NAMES:
         chain += " → ".join((*blast.chain[: _MOST_NAMES - 1], "…", blast.chain[-1]))

@@ -149,6 +149,7 @@ def _paint(node: Node, style: Style) -> Paint:
         NodeState.BUILD: style.warn,
         NodeState.AWAIT: style.note,
         NodeState.RETAG: style.note,
+        NodeState.UNPROMOTED: style.note,
         NodeState.HELD: style.bad,
         NodeState.UNUSABLE: style.bad,
         NodeState.FAILED: style.bad,

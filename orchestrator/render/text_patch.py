@@ -8,15 +8,23 @@ from dataclasses import replace
 from orchestrator.model.event import RunFinished
 from orchestrator.model.packages import Update
 from orchestrator.model.plan import ADVISORY, WAITING, Cause, Decision, Plan, Reason, Step
-from orchestrator.model.run import Outcome, StepResult
+from orchestrator.model.run import JournalledMove, MoveState, Outcome, StepResult
 from orchestrator.render.reason_words import reasons_words
 from orchestrator.render.style import Style, terminal_text
-from orchestrator.render.words import counted, holds_tags, listed, listed_up_to, short
+from orchestrator.render.words import (
+    counted,
+    hold_words,
+    holds_tags,
+    listed,
+    listed_up_to,
+    short,
+    way_out_words,
+)
 
 #: Names in the line about what is left.
 _MOST_NAMES = 12
 #: What is told of an image beside its change: what it stands on waits for nothing here.
-_UNTOLD = ADVISORY | WAITING | {Cause.UNSOAKED, Cause.PAUSED}
+_UNTOLD = ADVISORY | WAITING | {Cause.UNSOAKED, Cause.PAUSED, Cause.UNPROMOTED}
 #: What has words of its own here.
 _OTHERWISE = {Cause.PACKAGES, Cause.UPSTREAM_MOVED, Cause.PARENT_MOVED, Cause.PARENT_PENDING}
 _OF_TAGS = {Cause.TAG_MISSING, Cause.TAG_ELSEWHERE}
@@ -47,18 +55,27 @@ def patched_text(event: RunFinished, plan: Plan, versions: Mapping[str, str], st
     steps = {step.image: step for step in plan.steps}
     decisions = {decision.image: decision for decision in plan.decisions}
     results = {result.image: result for result in event.results}
+    held = {move.image: move for move in event.moves if move.state is MoveState.HELD}
+    told: list[JournalledMove] = []
     lines = []
     for result in event.results:
         step = steps.get(result.image)
         if step is None or result.outcome not in _CHANGED:
             continue
+        waits = held.get(result.image)
+        if waits is not None and result.outcome is not Outcome.BUILT:
+            continue  # It was told in the night that built it.
         name = " ".join(filter(None, (result.image, versions.get(result.image, ""))))
         # What is new needs no reason.
         why = "; ".join(_why(step, decisions[result.image], results)) if result.was else ""
-        held = "not promoted: the tree is dirty" if holds_tags(plan) else ""
-        said = "  ".join(filter(None, (_change(result), held, why)))
+        stays = "not promoted: the tree is dirty" if holds_tags(plan) else ""
+        stays = f"not promoted: {hold_words(waits)}" if waits else stays
+        said = "  ".join(filter(None, (_change(result), stays, why)))
         first, *more = style.wrap(f"{name}: {said}", then="    ")
         lines += [style.bold(first[: len(name)]) + first[len(name) :], *more]
+        told += [waits] if waits else []
+    for sentence in way_out_words(event.run.id, told):
+        lines += style.wrap(sentence)
     left = [result.image for result in event.results if result.outcome is Outcome.SKIPPED]
     if left:
         text = f"{counted(len(left), 'image')} left for the next night: "

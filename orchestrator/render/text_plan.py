@@ -17,17 +17,21 @@ from orchestrator.render.tree import Branch, Forest, branches, forest_of
 from orchestrator.render.words import (
     behind_words,
     counted,
+    held_words,
     holds_tags,
     is_held,
     is_left_out,
+    is_unpromoted,
     left_out_words,
     listed,
     listed_up_to,
     mirror_words,
     plan_words,
+    promotion_sentences,
     revision_words,
     short,
     told_words,
+    unpromoted_sentences,
 )
 
 #: Steps above which tags are left out, unless everything is asked for.
@@ -50,6 +54,7 @@ _LEGEND = {
     "~": "rebuilt",
     "?": "rebuilt if what it waits for changes",
     ">": "tags only",
+    "^": "waits for promotion",
     "!": "held back",
     "=": "up to date",
     "-": "left out",
@@ -110,13 +115,15 @@ def sign_of(decision: Decision) -> str:
     if decision.verdict is Verdict.KEEP:
         if is_left_out(decision):
             return "-"
+        if is_unpromoted(decision):
+            return "^"
         return "!" if is_held(decision) else "="
     return {Verdict.AWAIT: "?", Verdict.FAIL: "x"}.get(decision.verdict, ">")
 
 
 def _paint(sign: str, style: Style) -> Paint:
     paints = {"+": style.good, "~": style.warn, "?": style.note, ">": style.note, "!": style.bad}
-    paints["x"] = style.bad
+    paints |= {"x": style.bad, "^": style.note}
     return paints.get(sign, style.dim)
 
 
@@ -309,6 +316,8 @@ def _summary(plan: Plan, style: Style) -> list[str]:
     lines = [style.bold(line) for line in style.wrap(f"Plan: {plan_words(plan)}.")]
     if plan.told:
         lines += [style.dim(line) for line in style.wrap(f"Subscribed: {told_words(plan.told)}.")]
+    for sentence in (*promotion_sentences(plan), *unpromoted_sentences(plan)):
+        lines += map(style.note, style.wrap(sentence))
     return lines
 
 
@@ -337,11 +346,12 @@ def _ending(plan: Plan, style: Style, *, next_steps: bool, folds: bool) -> list[
 
 def _nothing(plan: Plan, held: int, style: Style) -> list[str]:
     failed = plan.summary()[Verdict.FAIL]
-    apart = [f"{held} held back"] if held else []
+    apart = held_words(plan.decisions)
     apart += [f"{failed} cannot be built"] if failed else []
     apart += left_out_words(plan)
     good = len(plan.decisions) - held - failed - sum(map(is_left_out, plan.decisions))
     verb = "is" if good == 1 else "are"
     told = [f"{counted(good, 'image')} {verb} up to date"] if good or not apart else []
     text = f"Nothing to do: {', '.join(told + apart)}."
-    return [style.bold(line) for line in style.wrap(text)]
+    waits = (line for sentence in unpromoted_sentences(plan) for line in style.wrap(sentence))
+    return [*map(style.bold, style.wrap(text)), *map(style.note, waits)]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
+from orchestrator.decide.resumable import is_resumable
 from orchestrator.model.event import RunFinished
 from orchestrator.model.run import (
     Failure,
     FailureCause,
+    HeldBy,
     JournalledMove,
     MirrorResult,
     MoveState,
@@ -26,15 +28,20 @@ from orchestrator.render.words import (
     RUN_STATES,
     counted,
     duration_words,
+    hold_words,
     listed,
     listed_up_to,
     revision_words,
     short,
     size_words,
+    tries_words,
+    way_out_words,
 )
 
 #: Lines of tags at the end of a run, and names in a sentence; `show` has all of them.
 _MOST_MOVES, _MOST_NAMES = 24, 12
+#: Runs that somebody can go on with.
+_PLANNED = ("build", "apply", "patch", "resume")
 #: Failures whose log is quoted.
 _MOST_LOGS = 8
 #: Builds that are named as the longest.
@@ -48,6 +55,7 @@ def finished_text(event: RunFinished, style: Style) -> str:
     """
     blocks = [
         _moved(event.moves, style),
+        _held(event.run.id, event.moves, style),
         _longest(event.results, style),
         *_uncopied(event.mirrors, style),
         *_failures(event.results, style),
@@ -74,7 +82,7 @@ def troubles_text(event: RunFinished, style: Style) -> str:
 def _moved(moves: tuple[JournalledMove, ...], style: Style) -> list[str]:
     tags: dict[tuple[str, str | None, str | None], list[str]] = {}
     for move in moves:
-        if move.state is MoveState.MOVED:
+        if move.state is MoveState.MOVED and move.held_by is None:
             tags.setdefault((move.repository, move.was, move.now), []).append(move.tag)
     if not tags:
         return []
@@ -84,6 +92,28 @@ def _moved(moves: tuple[JournalledMove, ...], style: Style) -> list[str]:
         lines += style.wrap(f"{repository}  {listed(names)}  {what}", first="  ", then="    ")
     if len(tags) > _MOST_MOVES:
         lines += style.wrap(f"and of {len(tags) - _MOST_MOVES} more repositories", first="  ")
+    return lines
+
+
+def _held(run: str, moves: tuple[JournalledMove, ...], style: Style) -> list[str]:
+    """Return the tags that a run did not move though what they are for is there."""
+    waits = [move for move in moves if move.state is MoveState.HELD]
+    back = [move for move in moves if move.held_by is HeldBy.ROLLED_BACK]
+    tags: dict[tuple[str, str | None, str], list[str]] = {}
+    for move in waits:
+        tags.setdefault((move.repository, move.now, hold_words(move)), []).append(move.tag)
+    for move in back:
+        tags.setdefault((move.repository, move.was, hold_words(move)), []).append(move.tag)
+    if not tags:
+        return []
+    lines = [style.bold("Tags held" if waits else "Rejected")]
+    for (repository, digest, why), names in list(tags.items())[:_MOST_MOVES]:
+        text = f"{repository}  {listed(names)}  {short(digest or '')}: {why}"
+        lines += style.wrap(text, first="  ", then="    ")
+    if len(tags) > _MOST_MOVES:
+        lines += style.wrap(f"and of {len(tags) - _MOST_MOVES} more repositories", first="  ")
+    for sentence in way_out_words(run, waits):
+        lines += map(style.note, style.wrap(sentence))
     return lines
 
 
@@ -122,7 +152,7 @@ def _uncopied(mirrors: tuple[MirrorResult, ...], style: Style) -> list[list[str]
 
 
 def _failed(result: StepResult, failure: Failure, style: Style, *, log: bool) -> list[str]:
-    after = f" (after {duration_words(result.duration_s)})" if result.duration_s else ""
+    after = f" (after {tries_words(result)})" if tries_words(result) else ""
     # Some messages begin with the image's name already.
     what = f"{result.image}: {failure.what.removeprefix(f'{result.image}: ')}{after}"
     lines = labelled("error: ", what, style.bad, style)
@@ -136,7 +166,7 @@ def _failed(result: StepResult, failure: Failure, style: Style, *, log: bool) ->
 
 
 def _unmoved(moves: tuple[JournalledMove, ...], style: Style) -> list[list[str]]:
-    stuck = [move for move in moves if move.state is not MoveState.MOVED]
+    stuck = [m for m in moves if m.state not in (MoveState.MOVED, MoveState.HELD)]
     blocks = [_stuck(move, style) for move in stuck[:_MOST_MOVES]]
     if len(stuck) > _MOST_MOVES:
         blocks.append(style.wrap(f"and {len(stuck) - _MOST_MOVES} more tags"))
@@ -171,9 +201,13 @@ def _held_up(results: tuple[StepResult, ...], style: Style) -> list[str]:
     lines: list[str] = []
     for by, images in blocked.items():
         lines += style.wrap(f"Blocked by {by}: {listed_up_to(images, _MOST_NAMES)}", then="    ")
-    cancelled = [result.image for result in results if result.outcome is Outcome.CANCELLED]
-    if cancelled:
-        lines += style.wrap(f"Cancelled: {listed_up_to(cancelled, _MOST_NAMES)}", then="    ")
+    cancelled: dict[str, list[str]] = {}
+    for result in results:
+        if result.outcome is Outcome.CANCELLED:
+            cancelled.setdefault(result.blocked_by, []).append(result.image)
+    for by, images in cancelled.items():
+        why = f", because {by} failed" if by else ""
+        lines += style.wrap(f"Cancelled{why}: {listed_up_to(images, _MOST_NAMES)}", then="    ")
     left = [result.image for result in results if result.outcome is Outcome.SKIPPED]
     if left:
         text = f"Left for the next run: {listed_up_to(left, _MOST_NAMES)}"
@@ -188,18 +222,32 @@ def _sum(event: RunFinished, style: Style) -> list[str]:
     copied = sum(mirror.failure is None for mirror in event.mirrors)
     said = [f"{copied}\u00a0mirrored"] if copied else []
     said += [f"{counts[o]}\u00a0{word}" for o, word in OUTCOMES.items() if counts[o]]
-    moved = sum(move.state is MoveState.MOVED for move in event.moves)
+    moved = sum(m.state is MoveState.MOVED and m.held_by is None for m in event.moves)
     tags = [f"{counted(moved, 'tag')} moved"] if moved else []
-    what = "Rollback" if run.command == "rollback" else "Run"
+    held = sum(move.state is MoveState.HELD for move in event.moves)
+    tags += [f"{counted(held, 'tag')} held"] if held else []
+    back = len({m.image for m in event.moves if m.held_by is HeldBy.ROLLED_BACK})
+    tags += [f"{counted(back, 'image')} rejected"] if back else []
+    what = {"rollback": "Rollback", "promote": "Promotion"}.get(run.command, "Run")
     text = "; ".join(filter(None, (", ".join(said), *tags))) or "nothing was to be done"
     went = "in" if run.state is RunState.SUCCEEDED else "after"
     ended = f"{RUN_STATES[run.state]} {went} {duration_words(event.duration_s)}"
     lines = style.wrap(f"{what} {run.id} {ended}: {text}.", then="    ")
     lines = list(map(_state_paint(run.state, style), lines))
-    if run.state is not RunState.SUCCEEDED and run.command in ("build", "apply", "patch"):
-        text = f"`orchestrate {run.command}` goes on from here: what is published stays."
+    if run.state is not RunState.SUCCEEDED and run.command in _PLANNED:
+        text = f"`orchestrate {_way_on(event)}` goes on from here: what is published stays."
         lines += map(style.note, style.wrap(text))
     return lines
+
+
+def _way_on(event: RunFinished) -> str:
+    """Return the command that does what a run left."""
+    run = event.run
+    if run.state is RunState.INTERRUPTED:
+        return "resume"
+    if is_resumable(event.results, event.moves, event.mirrors):
+        return "resume"
+    return "build" if run.command == "resume" else run.command
 
 
 def _state_paint(state: RunState, style: Style) -> Paint:
@@ -250,13 +298,20 @@ def show_text(
         moves: the journal's.
         style: how it may look.
     """
+    # Every try is there; what became of an image is its last one.
+    last = {result.image: result for result in results}
+    ends = tuple(result for result in results if result is last[result.image])
+    tries = tuple(result for result in results if result is not last[result.image])
     blocks = [_head(run, style)]
     if results:
-        blocks.append(_results(results, style))
-        blocks.append(_held_up(results, style))
-    blocks += _failures(results, style)
+        blocks.append(_results(ends, style))
+        blocks.append(_held_up(ends, style))
+    blocks.append(_tried(tries, style))
+    blocks += _failures(ends, style)
     if moves:
         blocks.append(_moves(moves, style))
+        held = [move for move in moves if move.state is MoveState.HELD]
+        blocks += [style.wrap(sentence) for sentence in way_out_words(run.id, held)]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
@@ -269,6 +324,7 @@ def _head(run: Run, style: Style) -> list[str]:
     facts = {
         "by": _by(run),
         "because": run.because,
+        "resumes": run.resumes,
         "started": run.started_at + (f", took {took}" if took else ""),
         "revision": revision_words(run.revision),
         "plan": run.plan,
@@ -285,7 +341,7 @@ def _results(results: tuple[StepResult, ...], style: Style) -> list[str]:
             cells=(
                 Cell(text=result.image, paint=style.bold),
                 Cell(text=OUTCOMES[result.outcome], paint=outcome_paint(result.outcome, style)),
-                Cell(text=duration_words(result.duration_s) if result.duration_s else ""),
+                Cell(text=tries_words(result)),
                 Cell(text=size_words(result.size_bytes) if result.size_bytes else ""),
                 Cell(text=short(result.digest), paint=style.dim),
                 Cell(text=result.immutable),
@@ -295,6 +351,21 @@ def _results(results: tuple[StepResult, ...], style: Style) -> list[str]:
     ]
     head = ("IMAGE", "OUTCOME", "TOOK", "SIZE", "DIGEST", "TAG")
     return table(head, rows, style, right=frozenset({2, 3}))
+
+
+def _tried(tries: tuple[StepResult, ...], style: Style) -> list[str]:
+    """Return the failures after which there was another try, in short."""
+    lines: list[str] = []
+    for each in tries:
+        what = each.failure.what.removeprefix(f"{each.image}: ") if each.failure else "failed"
+        text = f"{each.image}: try {each.tries} failed: {what}"
+        lines += labelled("note:  ", text, style.warn, style)
+    return lines
+
+
+def _state_of_move(move: JournalledMove) -> str:
+    rejected = move.held_by is HeldBy.ROLLED_BACK
+    return "rejected" if rejected else MOVES[move.state].partition(":")[0]
 
 
 def outcome_paint(outcome: Outcome, style: Style) -> Paint:
@@ -307,6 +378,7 @@ def outcome_paint(outcome: Outcome, style: Style) -> Paint:
 
 
 def _moves(moves: tuple[JournalledMove, ...], style: Style) -> list[str]:
+    whys = [(move.image, hold_words(move)) for move in moves]
     rows = [
         Row(
             cells=(
@@ -314,11 +386,13 @@ def _moves(moves: tuple[JournalledMove, ...], style: Style) -> list[str]:
                 Cell(text=short(move.was or "") or "-", paint=style.dim),
                 Cell(text=short(move.now or "") or "-"),
                 Cell(
-                    text=MOVES[move.state].partition(":")[0],
+                    text=_state_of_move(move),
                     paint=style.good if move.state is MoveState.MOVED else style.warn,
                 ),
-            )
+            ),
+            # Once for all tags of an image that have it in common.
+            below=(Cell(text=why[1]),) if why[1] and why != after else (),
         )
-        for move in moves
+        for move, why, after in zip(moves, whys, (*whys[1:], None), strict=True)
     ]
-    return table(("TAG", "WAS", "NOW", ""), rows, style)
+    return table(("TAG", "WAS", "NOW", ""), rows, style, whole=frozenset({0}))

@@ -19,13 +19,17 @@ from orchestrator.render.words import (
     behind_words,
     counted,
     is_held,
+    is_unpromoted,
     listed,
+    promoting_runs,
     revision_words,
     short,
 )
 
 #: Columns before an image for each level that it stands higher, and levels that are shown.
 _STEP, _MOST_LEVELS = 2, 6
+#: Runs that are named as those that promote what waits.
+_MOST_RUNS = 3
 _HEAD = ("IMAGE", "VERSION", "CURRENT", "AGE")
 
 
@@ -34,6 +38,8 @@ def state_of(status: ImageStatus) -> str:
     decision = status.decision
     if any(reason.cause is Cause.RETIRED for reason in decision.reasons):
         return "retired"
+    if is_unpromoted(decision):
+        return "candidate"
     if is_held(decision):
         return "held back"
     if decision.verdict is Verdict.KEEP:
@@ -74,6 +80,10 @@ def status_text(statuses: tuple[ImageStatus, ...], style: Style, *, every: bool 
             text = "Those that are up to date are listed by `orchestrate status --all`."
         lines += map(style.dim, style.wrap(text))
     lines += _packages(statuses, style)
+    runs = promoting_runs(status.decision for status in statuses)
+    for run in runs[:_MOST_RUNS]:
+        text = f"`orchestrate promote {run}` promotes what that run built and nobody promoted."
+        lines += map(style.note, style.wrap(text))
     if set(counts) - {"up to date"}:
         text = "`orchestrate why IMAGE` explains, `orchestrate plan` shows what a run would do."
         lines += map(style.note, style.wrap(text))
@@ -225,6 +235,10 @@ def why_text(explanation: Explanation, style: Style) -> str:
 
 def _verdict(status: ImageStatus, style: Style) -> tuple[str, Paint]:
     image, decision = status.image, status.decision
+    if is_unpromoted(decision):
+        run = next(r.subject for r in decision.reasons if r.cause is Cause.UNPROMOTED)
+        command = style.clean(f"orchestrate promote {run} +{image}")
+        return f"{image} waits for its promotion: `{command}`.", style.note
     if is_held(decision):
         return f"{image} is held back: a run leaves it as it is.", style.bad
     if any(reason.cause is Cause.RETIRED for reason in decision.reasons):

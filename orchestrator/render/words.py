@@ -10,13 +10,16 @@ from collections.abc import Iterable, Mapping
 from orchestrator.model.behind import Behind
 from orchestrator.model.fingerprint import short_key
 from orchestrator.model.graph import NodeState
+from orchestrator.model.hierarchy import Promote
 from orchestrator.model.names import short_digest
 from orchestrator.model.plan import ADVISORY, Cause, Decision, MirrorCopy, Plan, Told, Verdict
-from orchestrator.model.run import MoveState, Outcome, RunState
+from orchestrator.model.run import HeldBy, JournalledMove, MoveState, Outcome, RunState, StepResult
 from orchestrator.render.style import terminal_text
 
 #: A log's or a value's longest part that is worth reading in a sentence, in characters.
 _LONGEST_VALUE = 80
+#: Canaries, images with canaries, and runs that are named in one place.
+_MOST_CANARIES, _MOST_RUNS = 5, 3
 #: Teams that are named in one sentence.
 _MOST_TEAMS = 12
 _LEFT_OUT = frozenset((Cause.NOT_SELECTED, Cause.RETIRED))
@@ -36,6 +39,59 @@ def is_held(decision: Decision) -> bool:
     """Say whether an image is kept though something differs: rolled back, a dirty tree, a hold."""
     held = any(reason.cause not in ADVISORY for reason in decision.reasons)
     return held and decision.verdict is Verdict.KEEP
+
+
+def is_unpromoted(decision: Decision) -> bool:
+    """Say whether an image waits until somebody promotes it, and for nothing else."""
+    waits = any(reason.cause is Cause.UNPROMOTED for reason in decision.reasons)
+    return waits and decision.verdict is Verdict.KEEP
+
+
+def held_words(decisions: Iterable[Decision]) -> list[str]:
+    """Return ``2 wait for promotion`` and ``1 held back``, as far as there are such images."""
+    held = [decision for decision in decisions if is_held(decision)]
+    waits = sum(map(is_unpromoted, held))
+    said = [f"{waits} wait{'s' if waits == 1 else ''} for promotion"] if waits else []
+    return said + ([f"{len(held) - waits} held back"] if len(held) > waits else [])
+
+
+def promoting_runs(decisions: Iterable[Decision]) -> tuple[str, ...]:
+    """Return the runs that promote what waits, the oldest first: others may stand on it."""
+    return tuple(
+        sorted({r.subject for d in decisions for r in d.reasons if r.cause is Cause.UNPROMOTED})
+    )
+
+
+def promotion_sentences(plan: Plan) -> list[str]:
+    """Return what a plan says of the floating tags that it would move, where that is special."""
+    moving = {step.image for step in plan.steps if step.floating}
+    if not moving:
+        return []
+    said = {
+        Promote.PASSED: [],
+        Promote.ALL: ["Tags move only if everything in the run passes."],
+        Promote.MANUAL: ["The run moves no floating tag: `orchestrate promote RUN` does."],
+    }[plan.promote]
+    watched = [(image, canaries) for image, canaries in plan.canaries.items() if image in moving]
+    for image, canaries in watched[:_MOST_CANARIES]:
+        names = listed_up_to(map(terminal_text, canaries), _MOST_CANARIES)
+        word = "canary" if len(canaries) == 1 else "canaries"
+        pass_ = "passes" if len(canaries) == 1 else "pass"
+        said.append(f"Tags of {terminal_text(image)} move only if its {word} {names} {pass_}.")
+    if len(watched) > _MOST_CANARIES:
+        said.append(f"So it is with {len(watched) - _MOST_CANARIES} more images.")
+    return said
+
+
+def unpromoted_sentences(plan: Plan) -> list[str]:
+    """Return how what waits for its promotion is promoted, where anything does."""
+    runs = promoting_runs(plan.decisions)
+    if not runs:
+        return []
+    first = [f"`orchestrate promote {terminal_text(run)}`" for run in runs[:_MOST_RUNS]]
+    more = f", and {len(runs) - _MOST_RUNS} more runs" if len(runs) > _MOST_RUNS else ""
+    order = ", the oldest first" if len(runs) > 1 else ""
+    return [f"Promote what waits{order}: {', '.join(first)}{more}."]
 
 
 def is_left_out(decision: Decision) -> bool:
@@ -66,6 +122,7 @@ SIGNS: Mapping[str, str] = {
     "~": "rebuilt",
     "?": "waits",
     ">": "tags only",
+    "^": "waits for promotion",
     "!": "held back",
     "=": "kept",
     "-": "left out",
@@ -76,10 +133,10 @@ SIGNS: Mapping[str, str] = {
 def plan_words(plan: Plan) -> str:
     """Return ``3 to build, 2 waiting, 4 kept (1 held back)``: what occurs, in this order."""
     counts = plan.summary()
-    held = sum(map(is_held, plan.decisions))
+    held = held_words(plan.decisions)
     counts[Verdict.KEEP] -= sum(map(is_left_out, plan.decisions))
     said = [f"{len(plan.mirrors)} to mirror"] if plan.mirrors else []
-    back = {Verdict.KEEP: f" ({held} held back)"} if held else {}
+    back = {Verdict.KEEP: f" ({', '.join(held)})"} if held else {}
     said += [
         f"{counts[verdict]} {word}{back.get(verdict, '')}"
         for verdict, word in VERDICTS.items()
@@ -128,7 +185,58 @@ MOVES: Mapping[MoveState, str] = {
     MoveState.LEFT: "left: the registry cannot delete tags",
     MoveState.CONFLICT: "left alone: somebody else moved it",
     MoveState.FAILED: "failed: the registry did not take it",
+    MoveState.HELD: "held",
 }
+
+#: Why a tag is held → its words; the canary, the parent or what failed takes the braces' place.
+HOLDS: Mapping[HeldBy, str] = {
+    HeldBy.MANUAL: "waits for its promotion",
+    HeldBy.RUN: "{} did not pass, so nothing of the run moves",
+    HeldBy.CANARY: "canary {} did not pass on it",
+    HeldBy.PARENT: "stands on {}, which did not move",
+    HeldBy.ROLLED_BACK: "rejected before anybody promoted it",
+}
+
+
+def move_words(move: JournalledMove) -> str:
+    """Return what became of a tag, and why it is held where it is."""
+    if move.held_by is None:
+        return MOVES[move.state]
+    return hold_words(move) if move.held_by is HeldBy.ROLLED_BACK else f"held: {hold_words(move)}"
+
+
+def hold_words(move: JournalledMove) -> str:
+    """Return why a tag is held where it is; empty for one that is not."""
+    return HOLDS[move.held_by].format(terminal_text(move.held_for)) if move.held_by else ""
+
+
+def way_out_words(run: str, moves: Iterable[JournalledMove]) -> list[str]:
+    """Return the sentences that say how what a run held is promoted.
+
+    Args:
+        run: its id.
+        moves: of the run.
+    """
+    causes = {move.held_by for move in moves if move.state is MoveState.HELD}
+    run = terminal_text(run)
+    said = []
+    if HeldBy.MANUAL in causes:
+        said.append(
+            f"`orchestrate promote {run}` promotes what waits, "
+            f"`orchestrate rollback {run}` rejects it."
+        )
+    if HeldBy.RUN in causes:
+        said.append(
+            "`orchestrate build` tries the rest again and then moves every tag; "
+            f"`orchestrate promote {run}` moves what passed."
+        )
+    if HeldBy.CANARY in causes:
+        said.append(
+            "`orchestrate build` tries the canary again; "
+            f"`orchestrate promote {run} --despite-canaries` promotes without it."
+        )
+    return said
+
 
 #: State of a run → one word.
 RUN_STATES: Mapping[RunState, str] = {
@@ -146,6 +254,7 @@ NODE_STATES: Mapping[NodeState, str] = {
     NodeState.BUILD: "would build",
     NodeState.AWAIT: "waits",
     NodeState.RETAG: "tags only",
+    NodeState.UNPROMOTED: "waits for promotion",
     NodeState.HELD: "held back",
     NodeState.UNUSABLE: "cannot be built",
     NodeState.FAILED: "failed last",
@@ -220,6 +329,13 @@ def duration_words(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def tries_words(result: StepResult) -> str:
+    """Return ``3 tries, 12.3 s``: how often and how long a step was at work; may be empty."""
+    tries = f"{result.tries} tries" if result.tries > 1 else ""
+    took = duration_words(result.duration_s) if result.duration_s else ""
+    return ", ".join(filter(None, (tries, took)))
 
 
 def size_words(size_bytes: int) -> str:

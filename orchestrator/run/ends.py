@@ -10,6 +10,7 @@ from orchestrator.errors import (
     NotUpdated,
     OrchestrateError,
     RegistryUnavailable,
+    Unavailable,
 )
 from orchestrator.model.event import (
     RunFinished,
@@ -25,6 +26,14 @@ from orchestrator.model.run import (
     StepResult,
 )
 
+#: What a build needs and could not have: no fault of what is built, whoever asked for it.
+_AWAY = (
+    FailureCause.REGISTRY,
+    FailureCause.ACCESS,
+    FailureCause.BUILDER,
+    FailureCause.DISK_FULL,
+)
+
 
 def failure_of(error: OrchestrateError, log_path: str) -> Failure:
     """Return what went wrong with one image, as people are shown it.
@@ -34,13 +43,15 @@ def failure_of(error: OrchestrateError, log_path: str) -> Failure:
         log_path: log of its build, which a build's failure names.
     """
     if isinstance(error, BuildFailed):
+        cause = FailureCause(error.cause)
         return Failure(
-            cause=FailureCause(error.cause),
+            cause=cause,
             what=error.what,
             hint=error.hint,
             log_tail=error.log_tail,
-            log_path=log_path,
-            exit_code=error.exit_code,
+            log_path=error.log_path or log_path,
+            exit_code=Unavailable.exit_code if cause in _AWAY else error.exit_code,
+            transient=error.transient,
         )
     causes: tuple[tuple[type[OrchestrateError], FailureCause], ...] = (
         (AccessDenied, FailureCause.ACCESS),
@@ -50,7 +61,13 @@ def failure_of(error: OrchestrateError, log_path: str) -> Failure:
         (Conflict, FailureCause.CONFLICT),
     )
     cause = next((c for kind, c in causes if isinstance(error, kind)), FailureCause.UNKNOWN)
-    return Failure(cause=cause, what=error.what, hint=error.hint, exit_code=error.exit_code)
+    return Failure(
+        cause=cause,
+        what=error.what,
+        hint=error.hint,
+        exit_code=error.exit_code,
+        transient=error.transient,
+    )
 
 
 def state_of(
@@ -64,7 +81,7 @@ def state_of(
     if interrupted:
         return RunState.INTERRUPTED
     fine = (r.outcome.is_success or r.outcome is Outcome.SKIPPED for r in results)
-    good = all(fine) and all(m.state.is_success for m in moves)
+    good = all(fine) and not any(m.state.is_fault for m in moves)
     good = good and not any(mirror.failure for mirror in mirrors)
     return RunState.SUCCEEDED if good else RunState.FAILED
 
@@ -78,5 +95,6 @@ def exit_code(finished: RunFinished) -> int:
     codes = {r.failure.exit_code for r in finished.results if r.failure}
     codes |= {m.failure.exit_code for m in finished.mirrors if m.failure}
     codes |= {4 for move in finished.moves if move.state is MoveState.CONFLICT}
-    codes |= {1 for move in finished.moves if move.state is MoveState.FAILED}
+    # The registry did not take it, or did not say so.
+    codes |= {5 for move in finished.moves if move.state is MoveState.FAILED}
     return next((code for code in (1, 5, 4) if code in codes), 0)

@@ -14,7 +14,9 @@ from orchestrator.errors import (
     CheckFailed,
     OrchestrateError,
     OutOfTime,
+    Stopped,
 )
+from orchestrator.model.crash import CrashPoint
 from orchestrator.model.event import (
     StepRetried,
 )
@@ -30,7 +32,7 @@ from orchestrator.model.run import (
 from orchestrator.publish.spread import Spreading, near, spread
 from orchestrator.publish.tags import put_tag, tag_unchanged
 from orchestrator.publish.transfer import Transfer, copy_index
-from orchestrator.run.again import attempts
+from orchestrator.run.again import Patience, Pauses, attempts
 from orchestrator.run.ends import failure_of
 from orchestrator.run.steps import bare_result
 
@@ -40,16 +42,25 @@ def work_on(
     done: Mapping[str, StepResult],
     site: Site,
     say: Callable[[StepRetried], None],
-    *,
-    awaited: bool,
+    pauses: Pauses,
 ) -> StepResult:
-    """Do one step, again if what went wrong may pass; what goes wrong in the end is a result."""
+    """Do one step, again if what went wrong may pass; what goes wrong in the end is a result.
+
+    Args:
+        step: of the plan.
+        done: results of the steps that it needs.
+        site: what every step shares.
+        say: told of each further try.
+        pauses: counts those that are in one.
+    """
+    tries = 1
 
     def retried(error: OrchestrateError) -> None:
-        say(StepRetried(result=failed(error)))
+        nonlocal tries
+        say(StepRetried(result=replace(failed(error), tries=tries)))
+        tries += 1
 
     def spread_out(result: StepResult) -> StepResult:
-        image = site.hierarchy.images[step.image]
         what = Spreading(image=image, digest=result.digest, key=result.key)
         spread(what, site.hierarchy, site.registry, site.cancelled)
         return result
@@ -64,23 +75,36 @@ def work_on(
             bare_result(step, Outcome.FAILED), failure=failure_of(error, _log_path(step, site))
         )
 
-    tried = attempts(site.clock, site.cancelled, retried)
+    image = site.hierarchy.images[step.image]
+    patience = Patience(retries=image.retries, lasts_s=image.timeout_s)
+    tried = attempts(
+        site.clock,
+        (site.stopping, site.cancelled),
+        retried,
+        patience,
+        # A full house is no fault, and the next try begins with a wait for a builder.
+        excused_s=lambda: site.fleet.waited_s(step.image),
+        pauses=pauses,
+    )
     ended = failed
     try:
         if step.verdict is Verdict.RETAG:
             result = tried(_retag, step, site)
         else:
             tried(_bring_along, step, site)
-            result = tried(carry_out, resolve_step(step, done), site, awaited=awaited)
+            result = tried(carry_out, resolve_step(step, done), site)
         # Tries of its own: a build that is published is not to be looked for again.
         ended = uncopied
-        return tried(spread_out, result)
+        result = tried(spread_out, result)
+        site.crash.reached(CrashPoint.COPIES_MADE)
     except OrchestrateError as error:
-        if site.cancelled.is_set():
-            return bare_result(step, Outcome.CANCELLED)
-        if isinstance(error, OutOfTime):
-            return bare_result(step, Outcome.SKIPPED)
-        return ended(error)
+        if site.cancelled.is_set() or isinstance(error, Stopped):
+            result = bare_result(step, Outcome.CANCELLED)
+        elif isinstance(error, OutOfTime):
+            result = bare_result(step, Outcome.SKIPPED)
+        else:
+            result = ended(error)
+    return replace(result, tries=tries)
 
 
 def _retag(step: Step, site: Site) -> StepResult:
@@ -92,7 +116,8 @@ def _retag(step: Step, site: Site) -> StepResult:
     if tag and site.registry.resolve(image.repository, tag) is None:
         put_tag(site.registry, image.repository, tag, index)
     if step.key:
-        tag_unchanged(site.registry, site.history, image.repository, (step.key,), index, site.run)
+        where, keys = image.repository, (step.key,)
+        tag_unchanged(site.registry, site.history, where, keys, index, site.run, site.crash)
     return replace(
         bare_result(step, Outcome.RETAGGED),
         digest=index.digest,

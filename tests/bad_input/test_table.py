@@ -20,6 +20,7 @@ from tests.bad_input import (
     rows_fields,
     rows_files,
     rows_plans,
+    rows_running,
     rows_sharing,
     rows_trees,
     rows_upstreams,
@@ -36,6 +37,7 @@ TABLE: dict[str, tuple[Row, ...]] = {
     "yaml": rows_yaml.ROWS,
     "fields": rows_fields.ROWS,
     "sharing": rows_sharing.ROWS,
+    "running": rows_running.ROWS,
     "upstreams": rows_upstreams.ROWS,
     "dockerfiles": rows_dockerfiles.ROWS,
     "files": rows_files.ROWS,
@@ -56,6 +58,9 @@ ONLY_WARNED = (
     "an inherited policy for what is nobody's parent",
     "a policy that nobody heeds",
     "a context that nobody fetched yet",
+    "a platform that has to be emulated",
+    "a canary named as it was",
+    "canaries of a retired image",
 )
 ROWS = [(group, row) for group, rows in TABLE.items() for row in rows]
 COMMANDS = ("commands", "plans", "writing")
@@ -96,7 +101,7 @@ def lay_out(stage: Stage, row: Row) -> None:
 def outside_of(stage: Stage) -> tuple[object, ...]:
     """Return what was done to the world so far."""
     world = stage.world
-    return len(world.registry.puts), len(world.builder.builds), len(world.history.runs())
+    return len(world.registry.puts), len(world.builds), len(world.history.runs())
 
 
 def files_of(directory: Path) -> dict[str, tuple[object, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -156,7 +156,7 @@ def test_the_registry_is_asked_for_nothing_that_is_built_here() -> None:
 def test_only_this_machines_platform_is_built(laptop: Laptop) -> None:
     """Emulation is slow, and nobody is going to run it here."""
     laptop.build("hello")
-    assert laptop.engine.requests[-1].image.platforms == ("linux/amd64",)
+    assert laptop.engine.requests[-1].platform == "linux/amd64"
 
 
 def test_another_platform_gets_another_name(laptop: Laptop) -> None:
@@ -205,6 +205,23 @@ def test_a_stop_leaves_the_rest(laptop: Laptop) -> None:
     laptop.cancelled.set()
     assert set(laptop.build("base", "python").values()) == {Outcome.CANCELLED}
     assert laptop.finished.run.state is RunState.INTERRUPTED
+
+
+def test_the_first_failure_stops_all_where_that_is_wanted(laptop: Laptop) -> None:
+    """`--fail-fast`: the rest is cancelled by it, and the run failed; nobody interrupted it."""
+    laptop.world.dockerfiles["lone"] = "FROM debian:12\nRUN lone\n"
+    laptop.world.write()
+    laptop.engine.builder.fail("base", BuildFailed("RUN x", cause=FailureCause.COMMAND))
+    site = replace(laptop.site, fail_fast=True, slots=1)
+    work = prepare_locally(frozenset(("base", "python", "lone")), None, site)
+    finished = list(build_locally(work, site, laptop.built))[-1]
+    assert isinstance(finished, RunFinished)
+    assert finished.run.state is RunState.FAILED
+    assert {r.image: (str(r.outcome), r.blocked_by) for r in finished.results} == {
+        "base": ("failed", ""),
+        "python": ("blocked", "base"),
+        "lone": ("cancelled", "base"),
+    }
 
 
 def test_no_engine(laptop: Laptop) -> None:

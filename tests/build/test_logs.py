@@ -173,3 +173,61 @@ def test_a_run_nobody_knows_is_over(history: MemoryHistory) -> None:
     logs.texts["gone", "base"] = b"x"
     log = BuildLog(run=replace(RUN, id="gone"), image="base")
     assert b"".join(follow_log(log, history, logs, Steps(), lambda: None)) == b"x"
+
+
+def test_platforms_are_shown_one_after_the_other(history: MemoryHistory) -> None:
+    """Each under its name, so that their lines do not mix; or one alone."""
+    logs = MemoryLogs()
+    logs.texts[RUN.id, "base@linux-arm64"] = b"arm\n"
+    logs.texts[RUN.id, "base@linux-amd64"] = b"amd\n"
+    logs.texts[RUN.id, "base2@linux-amd64"] = b"other\n"
+    shown = b"".join(log_chunks(LOG, logs))
+    assert shown == b"==> linux/amd64 <==\namd\n\n==> linux/arm64 <==\narm\n"
+    only = replace(LOG, platform="linux/arm64")
+    assert b"".join(log_chunks(only, logs)) == b"arm\n"
+    assert found(history, logs, "base") == f"{RUN.id} base"
+
+
+def test_platforms_are_followed_in_turns_by_whole_lines(history: MemoryHistory) -> None:
+    """No line is cut by another platform's; what has no end yet waits for it, or for the step's."""
+    logs = MemoryLogs()
+
+    def add(platform: str, text: bytes) -> None:
+        name = (RUN.id, f"base@linux-{platform}")
+        logs.texts[name] = logs.texts.get(name, b"") + text
+
+    def end() -> None:
+        add("arm64", b"four")
+        history.record_step(RUN.id, result(Outcome.BUILT))
+
+    clock = Steps(
+        lambda: add("amd64", b"one\ntw"),
+        lambda: add("arm64", b"three\n"),
+        lambda: add("amd64", b"o\n"),
+        end,
+    )
+    text, again = followed(history, logs, clock)
+    assert text.split(b"==> ") == [
+        b"",
+        b"linux/amd64 <==\none\n\n",
+        b"linux/arm64 <==\nthree\n\n",
+        b"linux/amd64 <==\ntwo\n\n",
+        b"linux/arm64 <==\nfour",
+    ]
+    assert again == 0
+
+
+def test_a_platform_that_is_built_elsewhere_begins_anew(history: MemoryHistory) -> None:
+    """Its builder died: its log begins again, the other one's goes on."""
+    logs = MemoryLogs()
+    amd, arm = (RUN.id, "base@linux-amd64"), (RUN.id, "base@linux-arm64")
+    logs.texts[amd] = b"one\n"
+    logs.texts[arm] = b"lost\n"
+    clock = Steps(
+        lambda: logs.texts.__setitem__(arm, b""),
+        lambda: logs.texts.__setitem__(arm, b"again\n"),
+        lambda: history.record_step(RUN.id, result(Outcome.BUILT)),
+    )
+    text, again = followed(history, logs, clock)
+    assert (text.count(b"one\n"), text.count(b"lost\n"), text.count(b"again\n")) == (1, 1, 1)
+    assert again == 1

@@ -17,6 +17,7 @@ from orchestrator.doors.protocols import Builder, BuildRequest
 from orchestrator.doors.spool import DiskSpool
 from orchestrator.errors import BuildFailed, RegistryUnavailable, Unavailable, UsageError
 from orchestrator.model.event import RunFinished, StepProgress
+from orchestrator.model.health import BuilderFacts
 from orchestrator.model.names import parse_reference
 from orchestrator.model.reproduction import Aspect, LayerDifference, Reproduction
 from orchestrator.model.run import FailureCause, Outcome, Run, RunState
@@ -50,15 +51,14 @@ class Drifting:
         progress: Callable[[StepProgress], None],
         cancelled: threading.Event,
     ) -> None:
-        number = len(self.requests)
+        number = sum(before.platform == request.platform for before in self.requests)
         self.requests.append(request)
         made = Output()
-        for platform in request.image.platforms:
-            made.image(platform, self._layers(number))
+        made.image(request.platform, self._layers(number))
         made.write(Path(output))
 
-    def prefetch(self, reference: str, platform: str, builder: str | None = None) -> None:
-        raise AssertionError("nobody waits for the result")
+    def facts(self, name: str | None) -> BuilderFacts:
+        raise AssertionError("nobody asks")
 
 
 class Trial:
@@ -141,13 +141,18 @@ def test_an_image_that_comes_out_the_same_is_equal_on_every_platform(built: Worl
     assert [each.platform for each in found.platforms] == list(PLATFORMS)
     assert {each.own_layers for each in found.platforms} == {1}
     assert finished.run.state is RunState.SUCCEEDED
-    first, second = built.builder.builds[before:]
-    assert first.finished < second.started
-    assert first.request == second.request
-    assert not first.request.cached
-    published = next(b.request for b in built.builder.builds if b.image == "docs")
-    assert first.request == replace(published, cached=False)
-    assert {doing.partition(":")[0] for doing in trial.progress} >= {"first build", "second build"}
+    builds = built.builder.builds[before:]
+    assert [build.platform for build in builds] == [p for p in PLATFORMS for _ in range(2)]
+    for first, second in zip(builds[::2], builds[1::2], strict=True):
+        assert first.finished < second.started
+        assert first.request == second.request
+        assert not first.request.cached
+    published = {b.platform: b.request for b in built.builder.builds[:before] if b.image == "docs"}
+    for build in builds:
+        assert build.request == replace(published[build.platform], cached=False)
+    assert {doing.partition(":")[0] for doing in trial.progress} >= {
+        f"{which} build for {platform}" for which in ("first", "second") for platform in PLATFORMS
+    }
 
 
 def test_nothing_is_written(built: World, tmp_path: Path) -> None:
@@ -163,7 +168,7 @@ def test_one_platform_is_built_where_one_is_asked_for(built: World) -> None:
     _, found = Trial(built).reproduce("hello", PLATFORMS[1])
     assert found is not None
     assert [each.platform for each in found.platforms] == [PLATFORMS[1]]
-    assert built.builder.builds[-1].request.image.platforms == (PLATFORMS[1],)
+    assert built.builder.builds[-1].platform == PLATFORMS[1]
     with pytest.raises(UsageError, match="not for linux/s390x"):
         Trial(built).reproduce("hello", "linux/s390x")
 
@@ -243,7 +248,9 @@ def test_a_failed_build_is_a_failure_and_no_difference(built: World, tmp_path: P
         assert result.outcome is Outcome.FAILED
         assert result.failure is not None
         assert result.failure.cause is FailureCause.COMMAND
-        assert result.failure.log_path == f"logs/local-1/{'second/' * (times - 1)}hello.log"
+        assert result.failure.log_path == (
+            f"logs/local-1/{'second/' * (times - 1)}hello@linux-amd64.log"
+        )
         assert finished.run.state is RunState.FAILED
         assert list(tmp_path.iterdir()) == []
 
@@ -329,15 +336,17 @@ class Passing:
             cancelled=cancelled,
         )
 
-    def prefetch(self, reference: str, platform: str, builder: str | None = None) -> None:
-        raise AssertionError("nobody waits for the result")
+    def facts(self, name: str | None) -> BuilderFacts:
+        return self.twin.facts(name)
 
 
 class Labelling(Passing):
     """Writes the number of the build into a label."""
 
     def changed(self, request: BuildRequest) -> BuildRequest:
-        return replace(request, image=replace(request.image, labels=(("build", str(self.begun)),)))
+        return replace(
+            request, image=replace(request.image, labels=(("build", str(2 - self.begun % 2)),))
+        )
 
 
 class FailingLate(Passing):

@@ -51,9 +51,9 @@ class Started:
         self._since_s = time.monotonic()
         self._process.send_signal(number)
 
-    def end(self) -> Ended:
-        """Wait for the end."""
-        out, err = self._process.communicate(timeout=30)
+    def end(self, patience_s: float = 30) -> Ended:
+        """Wait for the end, no longer than so many seconds."""
+        out, err = self._process.communicate(timeout=patience_s)
         took_s = time.monotonic() - self._since_s
         return Ended(code=self._process.returncode, out=out, err=self._said + err, took_s=took_s)
 

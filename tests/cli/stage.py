@@ -11,12 +11,13 @@ from typing import Any
 
 from orchestrator.cli import main
 from orchestrator.cli.workplace import Outside, Places
-from orchestrator.doors.memory.lock import MemoryLock
+from orchestrator.doors.memory.crash import MemoryCrashPoints
 from orchestrator.doors.memory.logs import MemoryLogs
 from orchestrator.doors.protocols import Files
 from orchestrator.doors.protocols_history import History, Logs
 from orchestrator.flow import Doors
 from orchestrator.model.hierarchy import Hierarchy
+from tests.mortal import mortal
 from tests.world import World
 
 
@@ -48,14 +49,14 @@ class Stage:
         directory: where the files are.
         captured: returns and forgets what was written to standard output and standard error.
         opened: places that doors were opened on, oldest first.
-        lock: keeps two nights apart.
+        crash: where the next command is killed.
     """
 
     directory: Path
     captured: Callable[[], tuple[str, str]]
     world: World = field(default_factory=World)
     opened: list[Places] = field(default_factory=list)
-    lock: MemoryLock = field(default_factory=MemoryLock)
+    crash: MemoryCrashPoints = field(default_factory=MemoryCrashPoints)
 
     def write(self) -> None:
         """Put the world's files onto the disk."""
@@ -74,14 +75,14 @@ class Stage:
         @contextmanager
         def doors(hierarchy: Hierarchy, files: Files, places: Places) -> Iterator[Doors]:
             self.opened.append(places)
-            yield replace(self.world.doors, files=files)
+            yield mortal(replace(self.world.doors, files=files), self.crash)
 
         @contextmanager
         def history(places: Places) -> Iterator[History]:
             self.opened.append(places)
             yield self.world.history
 
-        return Outside(doors=doors, history=history, logs=self._logs, lock=lambda places: self.lock)
+        return Outside(doors=doors, history=history, logs=self._logs)
 
     def _logs(self, places: Places) -> Logs:
         """The logs that the twin of the builder wrote, of every run so far."""

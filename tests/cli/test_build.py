@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.doors.memory.registry import RegistryCall
-from orchestrator.errors import RegistryUnavailable
+from orchestrator.errors import BuildFailed, RegistryUnavailable
 from tests.cli.stage import Stage
 
 
@@ -216,7 +216,7 @@ def test_a_plan_can_come_from_standard_input(stage: Stage, monkeypatch: pytest.M
     with (stage.directory / "plan.json").open() as file:
         monkeypatch.setattr(sys, "stdin", file)
         assert stage.run("apply", "-").code == 0
-    assert len(stage.world.builder.builds) == 8
+    assert len(stage.world.builds) == 8
 
 
 def test_a_plan_from_a_standard_input_that_is_closed(
@@ -232,7 +232,7 @@ def test_a_plan_from_a_standard_input_that_is_closed(
 def test_slots_bound_how_many_builds_run_at_once(stage: Stage) -> None:
     """With one slot no two builds overlap."""
     stage.run("build", "--slots", "1")
-    records = sorted(stage.world.builder.builds, key=lambda record: record.started)
+    records = sorted(stage.world.builds, key=lambda record: record.started)
     assert len(records) == 8
     assert all(first.finished < then.started for first, then in pairwise(records))
 
@@ -242,3 +242,35 @@ def test_logs_go_beside_the_database(stage: Stage, tmp_path: Path) -> None:
     stage.run("build", "--state", str(tmp_path / "elsewhere" / "gold.db"))
     assert stage.opened[-1].state == str(tmp_path / "elsewhere" / "gold.db")
     assert stage.opened[-1].logs == str(tmp_path / "elsewhere" / "logs")
+
+
+def test_fail_fast_stops_at_the_first_failure(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exit code is the failure's, and what was stopped says why; a variable says it as well."""
+    broken = BuildFailed("RUN false: exit code: 1", cause="command")
+    stage.world.builder.fail("base", broken)
+    ran = stage.run("build", "--fail-fast", "-o", "json")
+    assert ran.code == 1
+    ended = {r["image"]: r for r in ran.data["results"]}
+    assert ended["base"]["outcome"] == "failed"
+    assert {r["blocked_by"] for name, r in ended.items() if name != "base"} == {"base"}
+    stage.world.builder.fail("python", broken)
+    stage.world.builder.fail("base", broken, times=0)
+    monkeypatch.setenv("ORCHESTRATE_FAIL_FAST", "1")
+    assert stage.run("build").code == 1
+    monkeypatch.setenv("ORCHESTRATE_FAIL_FAST", "nonsense")
+    ran = stage.run("build")
+    assert ran.code == 2
+    assert "ORCHESTRATE_FAIL_FAST" in ran.err or "--fail-fast" in ran.err
+
+
+def test_keep_going_overrules_the_variable(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An option is stronger than a variable: everything that can be built is."""
+    monkeypatch.setenv("ORCHESTRATE_FAIL_FAST", "1")
+    stage.world.builder.fail("web", BuildFailed("RUN false: exit code: 1", cause="command"))
+    ran = stage.run("build", "--keep-going", "-o", "json")
+    outcomes = {r["image"]: r["outcome"] for r in ran.data["results"]}
+    assert outcomes["hello"] == "built"
+    assert "cancelled" not in outcomes.values()
+    assert ran.code == 1

@@ -12,11 +12,33 @@ from tests.cli.stage import Stage
 
 
 def test_the_log_of_the_last_build(stage: Stage) -> None:
-    """Its lines, and nothing else."""
+    """Its lines, one platform after the other, and nothing else."""
     stage.run("build")
     ran = stage.run("log", "base")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out.startswith("#1 FROM debian:12\n")
+    lines = "#1 FROM debian:12\n#2 RUN apt-get update\n"
+    assert ran.out == f"==> linux/amd64 <==\n{lines}\n==> linux/arm64 <==\n{lines}"
+
+
+def test_the_log_of_one_platform(stage: Stage) -> None:
+    """Without any heading; another platform has none, and what is no platform is refused."""
+    stage.run("build")
+    ran = stage.run("log", "base", "--platform", "linux/arm64")
+    assert (ran.code, ran.out) == (0, "#1 FROM debian:12\n#2 RUN apt-get update\n")
+    ran = stage.run("log", "base", "--platform", "linux/s390x")
+    assert (ran.code, ran.out) == (2, "")
+    assert "has no log of base for linux/s390x\nhint:  `orchestrate log base" in ran.err
+    assert stage.run("log", "base", "--platform", "arm").code == 2
+
+
+def test_the_log_of_an_image_with_one_platform(stage: Stage) -> None:
+    """Needs no heading."""
+    stage.world.dockerfiles["alone"] = "FROM debian:12\n"
+    stage.world.extra["alone"] = ", platforms: [linux/arm64]"
+    stage.world.write()
+    stage.write()
+    stage.run("build")
+    assert stage.run("log", "alone").out == "#1 FROM debian:12\n"
 
 
 def test_an_image_that_was_not_rebuilt_has_its_old_log(stage: Stage) -> None:
@@ -26,7 +48,7 @@ def test_an_image_that_was_not_rebuilt_has_its_old_log(stage: Stage) -> None:
     stage.write()
     stage.run("build")
     assert "RUN true" in stage.run("log", "hello").out
-    assert stage.run("log", "base").out.startswith("#1 FROM debian:12\n")
+    assert stage.run("log", "base").out.startswith("==> linux/amd64 <==\n#1 FROM debian:12\n")
     first = stage.world.history.runs()[1].id
     assert "RUN true" not in stage.run("log", "hello", "--run", first).out
 
@@ -94,15 +116,16 @@ def test_a_log_is_safe_to_read(stage: Stage) -> None:
     stage.run("build")
     said = "\x1b[31mred\x1b[0m\x07\n 10 %\r100 %\nno newline"
     rewritten(stage, said)
-    assert stage.run("log", "base").out == "red\\x07\n100 %\nno newline\n"
-    assert stage.run("log", "base", "--raw").out == said
+    only = ("log", "base", "--platform", "linux/amd64")
+    assert stage.run(*only).out == "red\\x07\n100 %\nno newline\n"
+    assert stage.run(*only, "--raw").out == said
 
 
 def test_a_line_without_an_end_is_printed_in_pieces(stage: Stage) -> None:
     """However long a line is, it is not held in memory."""
     stage.run("build")
     rewritten(stage, "x" * 300_000)
-    shown = stage.run("log", "base").out
+    shown = stage.run("log", "base", "--platform", "linux/amd64").out
     assert shown.replace("\n", "") == "x" * 300_000
     assert shown.count("\n") > 2
 

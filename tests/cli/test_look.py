@@ -11,6 +11,7 @@ import pytest
 
 from orchestrator import __version__
 from tests.cli.stage import Stage
+from tests.world import PLATFORMS
 
 
 def test_check_says_what_it_found(stage: Stage) -> None:
@@ -152,21 +153,25 @@ def test_why_of_a_mistyped_image(stage: Stage) -> None:
     assert ran.err == "error: no image is called 'helo'\nhint:  did you mean hello?\n"
 
 
-def test_why_command_prints_one_line_that_a_shell_takes(stage: Stage) -> None:
-    """The exact command is all there is on standard output; what it reads is told beside it."""
+def test_why_command_prints_a_line_for_each_platform_that_a_shell_takes(stage: Stage) -> None:
+    """The exact commands are all there is on standard output; what they read is told beside it."""
     stage.run("build")
     ran = stage.run("why", "hello", "--command")
-    line = shlex.split(ran.out)
-    assert line[:3] == ["docker", "buildx", "build"]
-    assert line[-1] == "-"
-    assert ran.err.startswith("# reads the context from standard input")
+    for text, wanted in zip(ran.out.splitlines(), PLATFORMS, strict=True):
+        line = shlex.split(text)
+        assert line[:3] == ["docker", "buildx", "build"]
+        assert line[-1] == "-"
+        assert f"--platform={wanted}" in line
+    assert ran.err.startswith("# each reads the context from standard input")
 
 
 def test_why_command_as_json_is_a_list(stage: Stage) -> None:
     """A script needs no shell's quoting."""
     stage.run("build")
     data = stage.run("why", "hello", "--command", "-o", "json").data
-    assert data["command"][:3] == ["docker", "buildx", "build"]
+    assert list(data["commands"]) == list(PLATFORMS)
+    for line in data["commands"].values():
+        assert line[:3] == ["docker", "buildx", "build"]
     assert (data["format"], data["kind"], data["image"]) == (1, "command", "hello")
 
 

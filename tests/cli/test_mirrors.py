@@ -28,9 +28,9 @@ def _copies(stage: Stage) -> int:
 @pytest.mark.parametrize("command", ["build", "patch"])
 def test_copy_without_a_build(soaking: Stage, command: str) -> None:
     """It is made, the history has the run, and the next one has nothing to do."""
-    builds = len(soaking.world.builder.builds)
+    builds = len(soaking.world.builds)
     assert soaking.run(command).code == 0
-    assert (_copies(soaking), len(soaking.world.builder.builds)) == (2, builds)
+    assert (_copies(soaking), len(soaking.world.builds)) == (2, builds)
     runs = len(soaking.world.history.runs())
     assert soaking.run(command).code == 0
     assert len(soaking.world.history.runs()) == runs

@@ -29,7 +29,7 @@ def test_a_plan_comes_through_a_pipe_whose_writer_is_slow(stage: Stage, tmp_path
     writer.start()
     ran = stage.run("apply", str(pipe))
     writer.join()
-    assert (ran.code, len(stage.world.builder.builds)) == (0, 8)
+    assert (ran.code, len(stage.world.builds)) == (0, 8)
 
 
 def test_an_empty_file_may_be_written_onto(stage: Stage, tmp_path: Path) -> None:

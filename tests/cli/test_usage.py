@@ -35,8 +35,8 @@ BAD = {
     ),
     "schema plam": (
         (
-            "[hierarchy|include|plan|events|graph]: 'plam' is not one of 'hierarchy', 'include', "
-            "'plan', 'events', 'graph'"
+            "[hierarchy|include|plan|events|graph|diff]: 'plam' is not one of 'hierarchy', "
+            "'include', 'plan', 'events', 'graph', 'diff'"
         ),
         "did you mean plan?",
     ),

@@ -6,6 +6,7 @@ import json
 import subprocess
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,32 +67,50 @@ class Bench:
     def publish(
         self, name: str, text: str, *, foundation: Foundation | None = None, **fields: object
     ) -> Uploaded:
-        """Build as the flow does, and put the tag ``1`` on it."""
-        repository = self.repository(name)
-        taken = take_over(repository, self.registry, foundation)
+        """Build as the flow does, platform by platform, and put the tag ``1`` on it."""
+        request = self.request(foundation, **fields)
+        taken = take_over(self.repository(name), self.registry, foundation)
+        parts = [
+            self._upload(name, text, replace(request, platform=platform), foundation, taken)
+            for platform in PLATFORMS
+        ]
+        uploaded = Uploaded(
+            entries=tuple(entry for part in parts for entry in part.entries),
+            configs={p: config for part in parts for p, config in part.configs.items()},
+            platform_bytes={p: size for part in parts for p, size in part.platform_bytes.items()},
+        )
+        index = compose_index(uploaded.entries, {})
+        self.registry.put_manifest(self.repository(name), "1", index)
+        return uploaded
+
+    def _upload(
+        self,
+        name: str,
+        text: str,
+        request: BuildRequest,
+        foundation: Foundation | None,
+        taken: dict[str, int],
+    ) -> Uploaded:
         with DiskSpool().output(0) as output:
             for digest, size_bytes in taken.items():
                 output.leave_out(digest, size_bytes)
             run_build(
                 Buildx(directory=str(self.where)),
-                self.request(foundation, **fields),
+                request,
                 context(text, self.files),
                 Path(output.path),
                 log_path=self.where / "log",
             )
-            uploaded = upload_layout(
+            return upload_layout(
                 output,
-                repository,
+                self.repository(name),
                 self.registry,
                 DiskSpool(),
-                epoch_s=self.request(foundation).source_epoch_s,
+                epoch_s=request.source_epoch_s,
                 foundation=foundation,
                 taken=taken,
                 published={},
             )
-        index = compose_index(uploaded.entries, {})
-        self.registry.put_manifest(repository, "1", index)
-        return uploaded
 
     def request(self, foundation: Foundation | None, **fields: object) -> BuildRequest:
         if foundation is None:
@@ -103,12 +122,17 @@ class Bench:
         self, text: str, foundation: Foundation | None
     ) -> dict[str, tuple[str, ...]]:
         """Return platform → diff IDs of the same build with ``rewrite-timestamp``."""
+        return {platform: self._rewritten(text, foundation, platform) for platform in PLATFORMS}
+
+    def _rewritten(
+        self, text: str, foundation: Foundation | None, platform: str
+    ) -> tuple[str, ...]:
         request = self.request(foundation)
         pins = [f"--build-context={name}=docker-image://{pin}" for name, pin in request.pins]
         where = self.where / uuid.uuid4().hex
         subprocess.run(
             [
-                *("docker", "buildx", "build", f"--platform={','.join(PLATFORMS)}", *pins),
+                *("docker", "buildx", "build", f"--platform={platform}", *pins),
                 f"--build-arg=SOURCE_DATE_EPOCH={request.source_epoch_s}",
                 f"--output={OUTPUT},dest={where}",
                 "-",
@@ -119,11 +143,8 @@ class Bench:
             cwd=self.where,
         )
         read = read_layout(DiskOutput(where))
-        return {
-            e.platform: diff_ids(read.blobs[read.manifests[e.digest].config_digest()])
-            for e in read.entries
-            if e.platform
-        }
+        (image,) = [entry for entry in read.entries if entry.platform]
+        return diff_ids(read.blobs[read.manifests[image.digest].config_digest()])
 
     def foundation(self, name: str, uploaded: Uploaded) -> Foundation:
         repository = self.repository(name)

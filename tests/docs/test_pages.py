@@ -6,14 +6,17 @@ import os
 import shlex
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import click
 import pytest
 
 from orchestrator.cli.app import root
-from tests.docs.pages import DOCS, File, Page, pages
+from tests.docs.pages import DOCS, Command, File, Page, pages
 from tests.docs.sandbox import ROOT, Sandbox, registries_for
+from tests.postgres_server import PostgresServer, programs
+from tests.second_engine import SecondEngine, can_start_one
 
 KUBECONFIG = Path(os.environ.get("KUBECONFIG", "~/.kube/config")).expanduser()
 PAGES = [page for page in pages() if page.commands]
@@ -31,8 +34,34 @@ def has_cluster() -> bool:
         return False
 
 
+def has_postgres() -> bool:
+    """Whether a PostgreSQL server can be started, and its clients are there."""
+    return programs() is not None and shutil.which("pg_dump") is not None
+
+
+def on_the_server(step: Command, server: PostgresServer) -> Command:
+    """Return a command of a page with the test's server in the place of the page's."""
+    text = step.text.replace("gold@db.example/", f"gold@127.0.0.1:{server.port}/")
+    if text.startswith(("createuser", "createdb", "psql")):
+        text = f"PGHOST=127.0.0.1 PGPORT={server.port} PGUSER=postgres {text}"
+    shown = tuple(
+        line.replace("gold@db.example/", f"gold@127.0.0.1:{server.port}/") for line in step.output
+    )
+    return replace(step, text=text, output=shown)
+
+
+def on_the_machine(step: Command, second: SecondEngine) -> Command:
+    """Return a command of a page with the test's second engine in the place of the page's."""
+    return replace(step, text=step.text.replace("ssh://builder@arm64.example", second.address))
+
+
 #: What commands may need beyond an engine and a registry → whether it is here, and why not.
-EXTRAS = {"cluster": (has_cluster, "no Kubernetes cluster answers; KUBECONFIG names one")}
+EXTRAS = {
+    "machine": (can_start_one, "no second engine can be started here"),
+    "buildkit": (lambda: False, "a page's own BuildKit is not started; the doors' tests have one"),
+    "cluster": (has_cluster, "no Kubernetes cluster answers; KUBECONFIG names one"),
+    "postgres": (has_postgres, "no PostgreSQL server with its clients is installed"),
+}
 
 
 def marked(page: Page, need: str) -> object:
@@ -49,6 +78,8 @@ def test_page(page: Page, need: str, request: pytest.FixtureRequest, tmp_path: P
             pytest.skip(f"docs/{page.name}: {reason}")
     with registries_for(page, request, tmp_path) as registries:
         sandbox = Sandbox(tmp_path, page, registries)
+        server = request.getfixturevalue("postgres") if need == "postgres" else None
+        second = request.getfixturevalue("second_engine") if need == "machine" else None
         for step in page.steps:
             if isinstance(step, File) and step.path == "kubeconfig" and need == "cluster":
                 # The page shows one that leads nowhere.
@@ -56,7 +87,8 @@ def test_page(page: Page, need: str, request: pytest.FixtureRequest, tmp_path: P
             elif isinstance(step, File):
                 sandbox.write(step)
             elif step.needs in ("", need):
-                sandbox.run(step)
+                step = on_the_server(step, server) if server else step
+                sandbox.run(on_the_machine(step, second) if second else step)
 
 
 def test_nothing_to_type_escapes_the_test() -> None:

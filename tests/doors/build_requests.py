@@ -37,9 +37,10 @@ def make_image(**fields: Any) -> Image:
 
 
 def make_request(image: Image | None = None, **fields: Any) -> BuildRequest:
-    """Return a request for an image, without arguments, secrets and parents."""
+    """Return a request for an image on the first platform, without arguments and parents."""
     said: dict[str, Any] = {
         "image": image or make_image(),
+        "platform": PLATFORMS[0],
         "dockerfile": "Dockerfile",
         "build_args": (),
         "secrets": (),

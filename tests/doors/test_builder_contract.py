@@ -20,11 +20,11 @@ from orchestrator.doors.memory.registry import MemoryRegistry
 from orchestrator.doors.protocols import Builder, BuildRequest, Registry
 from orchestrator.doors.registry import HttpRegistry
 from orchestrator.doors.spool import DiskOutput
-from orchestrator.errors import BuildFailed, Conflict
+from orchestrator.errors import BuilderUnavailable, BuildFailed, Conflict
 from orchestrator.model.event import StepProgress
-from orchestrator.model.hierarchy import Image
+from orchestrator.model.hierarchy import BuildCache, Image
 from orchestrator.model.image_config import content_digest, created_s, diff_ids
-from orchestrator.model.manifest import compose_index
+from orchestrator.model.manifest import Descriptor, compose_index
 from orchestrator.model.names import Repository
 from orchestrator.model.run import FailureCause
 from tests.doors.build_requests import (
@@ -51,7 +51,9 @@ class Site:
     def __init__(
         self, registry: Registry, address: str, files: dict[str, bytes], where: Path
     ) -> None:
-        self.builder: Builder = MemoryBuilder(registry, delay=lambda _image: self.delay_s)
+        twin = MemoryBuilder(registry, delay=lambda _image: self.delay_s)
+        twin.fleet.add("default", emulated=PLATFORMS[1:])
+        self.builder: Builder = twin
         self.delay_s = 0.0
         self.registry = registry
         self.corner = Repository(address, f"builder-{uuid.uuid4().hex[:12]}")
@@ -68,6 +70,7 @@ class Site:
         self,
         dockerfile: str,
         image: Image | None = None,
+        platform: str = PLATFORMS[0],
         *,
         request: BuildRequest | None = None,
         output: DiskOutput | None = None,
@@ -75,11 +78,11 @@ class Site:
         progress: Callable[[StepProgress], None] = lambda _progress: None,
         cancelled: threading.Event | None = None,
     ) -> Layout:
-        """Build a Dockerfile, for one platform unless an image or a request says otherwise."""
+        """Build a Dockerfile for one platform."""
         where = output or self.output()
         run_build(
             self.builder,
-            request or make_request(image or make_image(platforms=PLATFORMS[:1])),
+            request or make_request(image, platform=platform),
             archive or context(dockerfile, self.files),
             Path(where.path),
             log_path=self.where / "build.log",
@@ -89,19 +92,22 @@ class Site:
         return read_layout(where)
 
     def publish(self, name: str, dockerfile: str, image: Image | None = None) -> str:
-        """Build and store an image; return how it is pinned."""
+        """Build and store an image, on every platform; return how it is pinned."""
         repository = replace(self.corner, path=f"{self.corner.path}/{name}")
-        output = self.output()
-        layout = self.build(dockerfile, image or make_image(), output=output)
-        for manifest in layout.manifests.values():
-            for layer in manifest.layers():
-                content = output.chunks(layer.digest)
-                self.registry.upload_blob(repository, layer.digest, content, layer.size_bytes)
-        for digest, blob in layout.blobs.items():
-            self.registry.upload_blob(repository, digest, [blob], len(blob))
-        for manifest in layout.manifests.values():
-            self.registry.put_manifest(repository, manifest.digest, manifest)
-        index = compose_index(layout.entries, {})
+        entries: list[Descriptor] = []
+        for platform in (image or make_image()).platforms:
+            output = self.output()
+            layout = self.build(dockerfile, image, platform, output=output)
+            for manifest in layout.manifests.values():
+                for layer in manifest.layers():
+                    content = output.chunks(layer.digest)
+                    self.registry.upload_blob(repository, layer.digest, content, layer.size_bytes)
+            for digest, blob in layout.blobs.items():
+                self.registry.upload_blob(repository, digest, [blob], len(blob))
+            for manifest in layout.manifests.values():
+                self.registry.put_manifest(repository, manifest.digest, manifest)
+            entries += layout.entries
+        index = compose_index(tuple(entries), {})
         self.registry.put_manifest(repository, index.digest, index)
         return f"{repository}@{index.digest}"
 
@@ -113,67 +119,70 @@ ENGINE = pytest.mark.engine
     params=["memory", pytest.param("buildx", marks=ENGINE), pytest.param("own", marks=ENGINE)]
 )
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
-    """Each kind of builder in turn; the last is a BuildKit of its own, outside any engine."""
+    """Each kind of builder in turn; the last is a BuildKit of its own, outside any engine.
+
+    That is the builder that ORCHESTRATE_TEST_BUILDER names, else one behind mutual TLS.
+    """
     if request.param == "memory":
         files = {"amd64/busybox": b"amd64", "arm64/busybox": b"arm64"}
         yield Site(MemoryRegistry(), "registry.example:5000", files, tmp_path)
     else:
-        name = os.environ.get("ORCHESTRATE_TEST_BUILDER") if request.param == "own" else "default"
-        if not name:
-            pytest.skip("ORCHESTRATE_TEST_BUILDER names no builder with a BuildKit of its own")
         request.getfixturevalue("engine")
+        environment, name = dict(os.environ), "default"
+        if request.param == "own":
+            name = environment.get("ORCHESTRATE_TEST_BUILDER", "")
+        if not name:
+            buildkit = request.getfixturevalue("remote_buildkit")
+            environment, name = dict(buildkit.environment), buildkit.name
         with HttpRegistry() as door:
             real = Site(door, request.getfixturevalue("registry_url"), busybox(), tmp_path)
-            real.builder = Buildx({**os.environ, "BUILDX_BUILDER": name})
+            real.builder = Buildx({**environment, "BUILDX_BUILDER": name})
             yield real
 
 
-def configs(layout: Layout) -> dict[str, bytes]:
-    """Return platform → image configuration."""
-    return {
-        entry.platform: layout.blobs[layout.manifests[entry.digest].config_digest()]
-        for entry in layout.entries
-        if entry.platform
-    }
+def config_of(layout: Layout) -> bytes:
+    """Return the one image's configuration."""
+    (image,) = [entry for entry in layout.entries if entry.platform]
+    return layout.blobs[layout.manifests[image.digest].config_digest()]
 
 
-def contents(layout: Layout) -> dict[str, str]:
-    """Return platform → content digest."""
-    return {platform: content_digest(config) for platform, config in configs(layout).items()}
+def content_of(layout: Layout) -> str:
+    """Return the one image's content digest."""
+    return content_digest(config_of(layout))
 
 
-def test_every_platform_comes_out_with_its_provenance(site: Site) -> None:
-    """One image per platform and one attestation for each, made at the time that was asked for."""
-    layout = site.build(BASE, make_image())
-    assert [entry.platform for entry in layout.entries] == [*PLATFORMS, "", ""]
-    said = [entry.annotations.get("vnd.docker.reference.type") for entry in layout.entries]
-    assert said == [None, None, "attestation-manifest", "attestation-manifest"]
-    assert {created_s(config) for config in configs(layout).values()} == {EPOCH_S}
-    one, another = configs(layout).values()
-    assert diff_ids(one) != diff_ids(another)
+def test_one_platform_comes_out_with_its_provenance(site: Site) -> None:
+    """The one that was asked for, though the image has more, made at the time asked for."""
+    for platform in PLATFORMS:
+        layout = site.build(BASE, make_image(), platform)
+        assert [entry.platform for entry in layout.entries] == [platform, ""]
+        said = [entry.annotations.get("vnd.docker.reference.type") for entry in layout.entries]
+        assert said == [None, "attestation-manifest"]
+        about = layout.entries[1].annotations["vnd.docker.reference.digest"]
+        assert about == layout.entries[0].digest
+        assert created_s(config_of(layout)) == EPOCH_S
+    one, another = (site.build(BASE, None, platform) for platform in PLATFORMS)
+    assert diff_ids(config_of(one)) != diff_ids(config_of(another))
 
 
 def test_child_stands_on_the_pinned_parent_on_every_platform(site: Site) -> None:
     """Its diff IDs begin with the parent's, and its layers are there to be taken."""
     pin = site.publish("base", BASE)
-    below = configs(site.build(BASE, make_image()))
     child = make_image(parents=(parent("base"),))
-    layout = site.build(
-        "FROM base\nCOPY nonce /again\n", request=make_request(child, pins=(("base", pin),))
-    )
-    assert list(configs(layout)) == list(PLATFORMS)
-    for platform, config in configs(layout).items():
-        ids = diff_ids(below[platform])
+    for platform in PLATFORMS:
+        ids = diff_ids(config_of(site.build(BASE, None, platform)))
+        request = make_request(child, platform=platform, pins=(("base", pin),))
+        config = config_of(site.build("FROM base\nCOPY nonce /again\n", request=request))
         assert diff_ids(config)[: len(ids)] == ids
         assert len(diff_ids(config)) > len(ids)
 
 
 def test_equal_input_gives_equal_platforms_though_the_index_differs(site: Site) -> None:
     """Comments decide nothing, and provenance makes every index another one."""
-    one = site.build(BASE, make_image())
-    two = site.build("# a comment\n\n" + BASE + "# another\n", make_image())
-    assert contents(one) == contents(two)
-    assert one.entries[:2] == two.entries[:2]
+    one = site.build(BASE)
+    two = site.build("# a comment\n\n" + BASE + "# another\n")
+    assert content_of(one) == content_of(two)
+    assert one.entries[0] == two.entries[0]
     assert one.entries != two.entries
 
 
@@ -181,31 +190,28 @@ def test_what_goes_into_an_image_decides_its_content(site: Site) -> None:
     """An instruction, a file that is copied, a declared argument: each gives another image."""
     text = BASE + 'ARG WHO=me\nLABEL who=$WHO\nCOPY ["copied", "/"]\n'
     site.files |= {"copied": b"1", "ignored": b"1"}
-    first = contents(site.build(text))
+    first = content_of(site.build(text))
 
-    def with_args(*args: tuple[str, str]) -> dict[str, str]:
-        image = make_image(platforms=PLATFORMS[:1])
-        return contents(site.build(text, request=make_request(image, build_args=args)))
+    def with_args(*args: tuple[str, str]) -> str:
+        return content_of(site.build(text, request=make_request(build_args=args)))
 
     assert with_args(("UNDECLARED", "x")) == first
     assert with_args(("WHO", "you")) != first
-    assert contents(site.build(text + "ENV A=b\n")) != first
+    assert content_of(site.build(text + "ENV A=b\n")) != first
     site.files["ignored"] = b"2"
-    assert contents(site.build(text)) == first
+    assert content_of(site.build(text)) == first
     site.files["copied"] = b"2"
-    assert contents(site.build(text)) != first
+    assert content_of(site.build(text)) != first
 
 
 def test_parent_that_files_are_copied_from_decides_the_content_too(site: Site) -> None:
     """The other parent of a diamond counts, by what is in it."""
     tools = [site.publish("tools", BASE + f"COPY nonce /{n}\n") for n in "ab"]
     base = site.publish("base", BASE)
-    image = make_image(
-        platforms=PLATFORMS[:1], parents=(parent("tools", final=False), parent("base"))
-    )
+    image = make_image(parents=(parent("tools", final=False), parent("base")))
     text = "FROM tools AS t\nFROM base\nCOPY --from=t / /tools\n"
     found = [
-        contents(
+        content_of(
             site.build(text, request=make_request(image, pins=(("tools", pin), ("base", base))))
         )
         for pin in (tools[0], tools[1], tools[0])
@@ -215,16 +221,12 @@ def test_parent_that_files_are_copied_from_decides_the_content_too(site: Site) -
 
 def test_labels_are_added_to_those_of_the_parent(site: Site) -> None:
     """They are in the configuration, and children inherit them."""
-    amd64 = PLATFORMS[:1]
-    pin = site.publish("base", BASE, make_image(platforms=amd64, labels=(("a", "1"), ("b", "1"))))
-    child = make_image(
-        platforms=amd64, labels=(("b", "2"), ("c", "--x")), parents=(parent("base"),)
-    )
+    pin = site.publish("base", BASE, make_image(labels=(("a", "1"), ("b", "1"))))
+    child = make_image(labels=(("b", "2"), ("c", "--x")), parents=(parent("base"),))
     layout = site.build(
         "FROM base\nCOPY nonce /again\n", request=make_request(child, pins=(("base", pin),))
     )
-    (config,) = configs(layout).values()
-    assert json.loads(config)["config"]["Labels"] == {"a": "1", "b": "2", "c": "--x"}
+    assert json.loads(config_of(layout))["config"]["Labels"] == {"a": "1", "b": "2", "c": "--x"}
 
 
 @pytest.mark.parametrize(
@@ -255,7 +257,7 @@ def test_failure_has_a_cause_and_a_place(
 def test_parent_that_is_not_there_fails_the_build(site: Site) -> None:
     """A digest that was deleted is never replaced by something of the same name."""
     pin = f"{site.corner}/base@sha256:{'0' * 64}"
-    child = make_image(platforms=PLATFORMS[:1], parents=(parent("base"),))
+    child = make_image(parents=(parent("base"),))
     with pytest.raises(BuildFailed) as failed:
         site.build("FROM base\nCOPY nonce /\n", request=make_request(child, pins=(("base", pin),)))
     assert failed.value.cause is FailureCause.PARENT_MISSING
@@ -281,28 +283,80 @@ def test_blob_that_lies_in_the_directory_is_not_exported(site: Site) -> None:
     text = "FROM base\nCOPY nonce /again\n"
     whole, partly = site.output(), site.output()
     first = site.build(text, request=request, output=whole)
-    below = [first.manifests[entry.digest].layers()[0] for entry in first.entries[:2]]
-    assert below[0] != below[1]
-    for layer in below:
-        partly.leave_out(layer.digest, layer.size_bytes)
-    assert site.build(text, request=request, output=partly).entries[:2] == first.entries[:2]
-    for layer in below:
-        assert b"".join(partly.chunks(layer.digest)) == bytes(layer.size_bytes)
-        assert b"".join(whole.chunks(layer.digest)) != bytes(layer.size_bytes)
-    for entry in first.entries[:2]:
-        layer = first.manifests[entry.digest].layers()[-1]
-        assert b"".join(partly.chunks(layer.digest)) == b"".join(whole.chunks(layer.digest))
+    below, *_, own = first.manifests[first.entries[0].digest].layers()
+    partly.leave_out(below.digest, below.size_bytes)
+    assert site.build(text, request=request, output=partly).entries[0] == first.entries[0]
+    assert b"".join(partly.chunks(below.digest)) == bytes(below.size_bytes)
+    assert b"".join(whole.chunks(below.digest)) != bytes(below.size_bytes)
+    assert b"".join(partly.chunks(own.digest)) == b"".join(whole.chunks(own.digest))
 
 
-def test_index_that_was_read_in_advance_is_built_upon(site: Site) -> None:
-    """It makes nothing that anybody sees, and one that is not there is no failure yet."""
-    pin = site.publish("base", BASE)
-    site.builder.prefetch(pin, PLATFORMS[0])
-    site.builder.prefetch(f"{site.corner}/base@sha256:{'0' * 64}", PLATFORMS[0])
-    site.builder.prefetch(pin, PLATFORMS[0], "no-such-builder")
-    request = make_request(make_image(parents=(parent("base"),)), pins=(("base", pin),))
-    layout = site.build("FROM base\nCOPY nonce /again\n", request=request)
-    assert list(configs(layout)) == list(PLATFORMS)
+def test_builder_says_what_it_runs_natively_and_what_else_it_can_build_for(site: Site) -> None:
+    """The current one by no name, and the same one by its own; one that is not there is told."""
+    facts = site.builder.facts(None)
+    assert site.builder.facts(facts.name) == facts
+    assert facts.driver
+    assert facts.native
+    assert set(facts.native) <= set(facts.platforms)
+    assert set(PLATFORMS) <= set(facts.platforms)
+    assert {node.status for node in facts.nodes} == {"running"}
+    with pytest.raises(BuilderUnavailable, match="no-such-builder") as failed:
+        site.builder.facts("no-such-builder")
+    assert failed.value.hint
+    with pytest.raises(BuilderUnavailable, match="no-such-builder"):
+        site.build(BASE, request=make_request(builder="no-such-builder"))
+
+
+def test_build_that_takes_too_long_is_stopped(site: Site) -> None:
+    """Cause ``timeout``: another try would take as long, so it is not for now; and no layout."""
+    site.delay_s = 60.0
+    began_s = time.monotonic()
+    request = make_request(timeout_s=1.5)
+    with pytest.raises(BuildFailed, match=r"for linux/amd64 took longer than 1\.5 s") as failed:
+        site.build(BASE + "RUN sleep 60\n", request=request)
+    assert failed.value.cause is FailureCause.TIMEOUT
+    assert not failed.value.transient
+    assert "`timeout:`" in failed.value.hint
+    assert time.monotonic() - began_s < 30
+    site.delay_s = 0.0
+    site.build(BASE, request=replace(request, timeout_s=60.0))
+
+
+def test_registry_cache_is_kept_under_a_tag_of_its_own(site: Site) -> None:
+    """One for each platform; what comes out is the same with it, without it, and from it."""
+    where = replace(site.corner, path=f"{site.corner.path}/app")
+    image = make_image(repository=where)
+    plain = make_request(image)
+    first = site.build(BASE, request=plain)
+    assert site.registry.tags(where) == ()
+    for platform in PLATFORMS:
+        request = replace(plain, platform=platform, cache=BuildCache.REGISTRY)
+        layout = site.build(BASE, request=request)
+        if platform == PLATFORMS[0]:
+            assert layout.entries[0] == first.entries[0]
+        assert site.build(BASE, request=request).entries[0] == layout.entries[0]
+    assert set(site.registry.tags(where)) == {"cache-app-linux-amd64", "cache-app-linux-arm64"}
+
+
+def test_cache_that_cannot_be_had_fails_no_build(site: Site) -> None:
+    """Neither one that cannot be read, nor one that cannot be written."""
+    nowhere = make_image(repository=Repository("localhost:1", "gold/app"))
+    for cache in (BuildCache.REGISTRY, BuildCache.INLINE):
+        current = f"localhost:1/gold/app@sha256:{'0' * 64}"
+        request = make_request(nowhere, cache=cache, current=current)
+        assert [e.platform for e in site.build(BASE, request=request).entries] == [
+            "linux/amd64",
+            "",
+        ]
+
+
+def test_inline_cache_is_no_content(site: Site) -> None:
+    """It is in the configuration, which differs; the content digest is that of a plain build."""
+    plain = site.build(BASE)
+    inline = site.build(BASE, request=make_request(cache=BuildCache.INLINE))
+    assert "moby.buildkit.cache.v0" in json.loads(config_of(inline))
+    assert config_of(inline) != config_of(plain)
+    assert content_of(inline) == content_of(plain)
 
 
 def test_contexts_error_is_raised_as_it_is(site: Site) -> None:

@@ -6,20 +6,21 @@ import json
 import shlex
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from orchestrator.doors.buildx_command import client, command
-from orchestrator.model.hierarchy import BuildOptions, Secret
+from orchestrator.model.hierarchy import BuildCache, BuildOptions, Secret
 from tests.doors.build_requests import make_image, make_request
 
 DIGEST = "sha256:" + "a" * 64
 
 
 def test_command_of_a_plain_image() -> None:
-    """Both platforms, provenance, an epoch, a layout on standard output, nothing else."""
+    """One platform, provenance, an epoch, a layout on standard output, nothing else."""
     assert shlex.join(command(make_request())) == (
-        "docker buildx build --platform=linux/amd64,linux/arm64 --file=Dockerfile "
+        "docker buildx build --platform=linux/amd64 --file=Dockerfile "
         "--build-arg=SOURCE_DATE_EPOCH=1700000000 --provenance=mode=min --progress=rawjson "
         "--output=type=oci,dest=-,oci-mediatypes=true -"
     )
@@ -54,7 +55,7 @@ def test_command_has_everything_that_a_request_says() -> None:
     )
     assert command(request)[3:-4] == (
         "--builder=remote",
-        "--platform=linux/amd64,linux/arm64",
+        "--platform=linux/amd64",
         "--file=docker/app.Dockerfile",
         "--target=final",
         "--build-arg=VERSION=1=2",
@@ -70,6 +71,37 @@ def test_command_has_everything_that_a_request_says() -> None:
         "--shm-size=64m",
         "--no-cache-filter=fetch",
     )
+
+
+CACHED_AT = "localhost:5000/gold/app:cache-app-linux-arm64"
+CURRENT = f"localhost:5000/gold/app@{DIGEST}"
+WRITE = "mode=max,oci-mediatypes=true,image-manifest=true,ignore-error=true"
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, []),
+        ({"current": CURRENT}, []),
+        (
+            {"cache": BuildCache.REGISTRY},
+            [f"from=type=registry,ref={CACHED_AT}", f"to=type=registry,ref={CACHED_AT},{WRITE}"],
+        ),
+        (
+            {"cache": BuildCache.REGISTRY, "cached": False, "current": CURRENT},
+            [f"to=type=registry,ref={CACHED_AT},{WRITE}"],
+        ),
+        ({"cache": BuildCache.INLINE}, ["to=type=inline"]),
+        (
+            {"cache": BuildCache.INLINE, "current": CURRENT},
+            [f"from=type=registry,ref={CURRENT}", "to=type=inline"],
+        ),
+    ],
+)
+def test_where_the_cache_is(fields: dict[str, Any], said: list[str]) -> None:
+    """A tag for each image and platform, or what is published; without the cache none is read."""
+    arguments = command(make_request(platform="linux/arm64", **fields))
+    assert [a.removeprefix("--cache-") for a in arguments if a.startswith("--cache-")] == said
 
 
 def test_values_cannot_become_options_or_be_taken_from_the_environment() -> None:

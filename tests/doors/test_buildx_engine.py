@@ -34,7 +34,7 @@ from tests.doors.build_requests import (
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("engine")]
 
-NATIVE = ("linux/arm64",) if os.uname().machine == "aarch64" else ("linux/amd64",)
+NATIVE = "linux/arm64" if os.uname().machine == "aarch64" else "linux/amd64"
 BASE = "FROM scratch\nARG TARGETARCH\nCOPY ${TARGETARCH}/busybox /bin/sh\nCOPY nonce /nonce\n"
 THROUGH_DOCKER = ("docker", "--log-level=warn")
 
@@ -60,10 +60,10 @@ class Bench:
         **request: Any,
     ) -> Layout:
         """Build from busybox and a nonce, so that no step comes from the cache of another one."""
-        built = make_image(**{"platforms": NATIVE} | (image or {}))
+        built = make_image(**(image or {}))
         output = run_build(
             client or Buildx(directory=str(self.where)),
-            make_request(built, dockerfile=path, **request),
+            make_request(built, platform=NATIVE, dockerfile=path, **request),
             context(dockerfile, {**busybox(), "nonce": nonce or uuid.uuid4().bytes}),
             self.where / uuid.uuid4().hex,
             log_path=self.log,
@@ -126,7 +126,7 @@ def test_only_a_stage_that_asks_for_the_epoch_loses_its_cache(bench: Bench) -> N
 def test_plugin_and_docker_build_the_same(bench: Bench, docker: tuple[str, ...]) -> None:
     """Started directly or through the client, a build gives an image."""
     layout = bench.build(BASE, client=Buildx(docker=docker))
-    assert layout.entries[0].platform == NATIVE[0]
+    assert layout.entries[0].platform == NATIVE
 
 
 def test_secrets_reach_the_step_and_nothing_else(bench: Bench) -> None:

@@ -1,7 +1,7 @@
 """Every kind of failure is told apart by the words that buildx and BuildKit really use.
 
-The messages are literal: of buildx 0.13 with an engine 26.1, or where ``build:`` stands in front,
-of buildx 0.29.
+The messages are literal, see :mod:`tests.doors.buildx_messages`; buildx 0.29 puts ``failed to
+build:`` before them.
 """
 
 from __future__ import annotations
@@ -9,109 +9,18 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.doors.buildx_failure import Said, failure_of
+from orchestrator.doors.buildx_rules import BUILD_RULES, COMMAND_RULES
 from orchestrator.errors import BuilderUnavailable, BuildFailed
 from orchestrator.model.run import FailureCause
+from orchestrator.model.transient import TRANSIENT_STATUSES
+from tests.doors.buildx_messages import MESSAGES, Message
+from tests.doors.command_messages import OUTPUT
 
-PARENT = "localhost:5000/gold/base@sha256:" + "0" * 64
+METADATA = "failed to resolve source metadata for"
 HUB = "registry-1.docker.io"
 HEAD = 'failed to do request: Head "https://localhost:5999/v2/gold/base/manifests/x"'
-CHECKSUM = "failed to compute cache key: failed to calculate checksum of ref y9e::ylr:"
-METADATA = "failed to resolve source metadata for"
-
-STATUS = f"{METADATA} x: unexpected status from HEAD request to http://x/v2/a/manifests/1: "
-
-#: Message, cause, whether trying again may help.
-CASES = [
-    *(
-        (message, FailureCause.DOCKERFILE, False)
-        for message in (
-            "dockerfile parse error on line 2: unknown instruction: COPPY (did you mean COPY?)",
-            "dockerfile parse error on line 3: unknown flag: --foo",
-            'target stage "nope" could not be found',
-            "failed to load LLB: network.host is not allowed",
-            "failed to read dockerfile: open nope: no such file or directory",
-            "the Dockerfile cannot be empty",
-            "file with no instructions",
-            "base name ($NOPE) should not be blank",
-            "circular dependency detected on stage: a",
-            "no build stage in current context",
-            "invalid stage index 7",
-        )
-    ),
-    (
-        'process "/bin/sh -c exit 7" did not complete successfully: exit code: 7',
-        FailureCause.COMMAND,
-        False,
-    ),
-    (
-        'failed to load cache key: Get "https://x/y": dial tcp 192.0.2.1:443: connect: refused',
-        FailureCause.COMMAND,
-        True,
-    ),
-    (f'{CHECKSUM} "/nothere": not found', FailureCause.MISSING_FILE, False),
-    ("secret pip: not found", FailureCause.MISSING_SECRET, False),
-    (f"{METADATA} {PARENT}: {PARENT}: not found", FailureCause.PARENT_MISSING, False),
-    (f"gold/base:1: {METADATA} x/gold/base:1: x: not found", FailureCause.PARENT_MISSING, False),
-    (
-        f"{METADATA} localhost:5000/gold/base:1: no match for platform in manifest: not found",
-        FailureCause.PARENT_MISSING,
-        False,
-    ),
-    (
-        f"{METADATA} {PARENT}: {HEAD}: dial tcp 127.0.0.1:5999: connect: connection refused",
-        FailureCause.REGISTRY,
-        True,
-    ),
-    (
-        (
-            f"debian:12: {METADATA} docker.io/library/debian:12: {HEAD}: dial tcp: lookup {HUB} on "
-            "192.0.2.53:53: no such host"
-        ),
-        FailureCause.REGISTRY,
-        True,
-    ),
-    (f"{METADATA} x: {HEAD}: EOF", FailureCause.REGISTRY, True),
-    (f"{STATUS}429 Too Many Requests", FailureCause.REGISTRY, True),
-    (f"{STATUS}500 Internal Server Error", FailureCause.REGISTRY, True),
-    (f"{STATUS}503 Service Unavailable", FailureCause.REGISTRY, True),
-    (f"{STATUS}400 Bad Request", FailureCause.REGISTRY, False),
-    (
-        (
-            f"{METADATA} x: {HEAD}: tls: failed to verify certificate: x509: certificate signed by "
-            "unknown authority"
-        ),
-        FailureCause.REGISTRY,
-        False,
-    ),
-    (
-        f"{METADATA} x: {HEAD}: http: server gave HTTP response to HTTPS client",
-        FailureCause.REGISTRY,
-        False,
-    ),
-    (f"{STATUS}401 Unauthorized", FailureCause.ACCESS, False),
-    (f"{STATUS}403 Forbidden", FailureCause.ACCESS, False),
-    (
-        (
-            f"{METADATA} x: pull access denied, repository does not exist or may require "
-            "authorization: server message: insufficient_scope: authorization failed"
-        ),
-        FailureCause.ACCESS,
-        False,
-    ),
-    (
-        "failed to compute cache key: write /var/lib/docker/tmp/x: no space left on device",
-        FailureCause.DISK_FULL,
-        False,
-    ),
-    ("Canceled: context canceled", FailureCause.BUILDER, True),
-    (
-        "rpc error: code = Unavailable desc = error reading from server: EOF",
-        FailureCause.BUILDER,
-        True,
-    ),
-    ('closing transport due to: connection error: desc = "EOF"', FailureCause.BUILDER, True),
-    ("something nobody has seen before", FailureCause.UNKNOWN, False),
-]
+#: The words that stand before a message: of buildx 0.13, and of 0.29.
+PREFIXES = ["ERROR: failed to solve: ", "ERROR: failed to build: failed to solve: "]
 
 
 def failed(
@@ -125,16 +34,104 @@ def failed(
     return error
 
 
-@pytest.mark.parametrize(
-    "prefix", ["ERROR: failed to solve: ", "ERROR: failed to build: failed to solve: "]
-)
-@pytest.mark.parametrize(("message", "cause", "transient"), CASES, ids=[c[0][:60] for c in CASES])
-def test_message_means_a_cause(
-    prefix: str, message: str, cause: FailureCause, transient: bool
-) -> None:
+@pytest.mark.parametrize("prefix", PREFIXES, ids=["0.13", "0.29"])
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: message.text[-60:])
+def test_message_means_a_cause(prefix: str, message: Message) -> None:
     """Old and new buildx's words give the same cause, and only what may pass is tried again."""
-    error = failed(prefix + message)
-    assert (error.cause, error.transient) == (cause, transient)
+    error = failed(prefix + message.text)
+    assert (error.cause, error.transient) == (message.cause, message.transient)
+
+
+@pytest.mark.parametrize("message", OUTPUT, ids=lambda message: message.text[-60:])
+def test_what_a_command_wrote_says_why_it_failed(message: Message) -> None:
+    """A full disk is not the command's fault, and a network that failed may be there again."""
+    line = f'ERROR: failed to solve: process "x" did not complete successfully: {message.ended}'
+    error = failed(line, tail=("before", message.text, "after"))
+    assert (error.cause, error.transient) == (message.cause, message.transient)
+
+
+def test_every_rule_has_a_message() -> None:
+    """No rule is in the table that no message shows to be right."""
+    told = {rule.words.pattern: 0 for rule in (*BUILD_RULES, *COMMAND_RULES)}
+    for rules, messages in ((BUILD_RULES, MESSAGES), (COMMAND_RULES, OUTPUT)):
+        for message in messages:
+            text = f"{message.text}\n{message.ended}" if rules is COMMAND_RULES else message.text
+            rule = next((rule for rule in rules if rule.words.search(text)), None)
+            if rule is not None:
+                told[rule.words.pattern] += 1
+    assert [words for words, times in told.items() if not times] == []
+
+
+@pytest.mark.parametrize("status", [100, 200, 301, *range(400, 512)])
+def test_one_list_says_which_answers_may_be_others_later(status: int) -> None:
+    """What the registry's client tries again is what is tried again when BuildKit was told so."""
+    error = failed(
+        f"ERROR: failed to solve: unexpected status from HEAD request to http://x/v2/: {status} X"
+    )
+    assert error.transient == (status in TRANSIENT_STATUSES)
+
+
+def test_transient_answers_are_those_of_busy_servers() -> None:
+    """Refusals are answers, and a full disk does not get empty by waiting."""
+    assert {408, 425, 429, 500, 502, 503, 504} == TRANSIENT_STATUSES
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        ('ResourceExhausted: process "/bin/sh -c bun run build" did not complete', "command"),
+        ('rpc error: code = Unknown desc = process "x" did not complete', "command"),
+    ],
+)
+def test_code_before_a_command_is_not_part_of_it(words: str, cause: str) -> None:
+    """What gRPC calls an error does not hide that a command failed."""
+    error = failed(f"ERROR: failed to solve: {words} successfully: cannot allocate memory")
+    assert (error.cause, error.transient) == (cause, False)
+    assert "memory" in error.hint
+
+
+def test_dockerfile_in_the_log_does_not_decide() -> None:
+    """A command that wrote nothing leaves the end of the whole log, which quotes other lines."""
+    excerpt = ("Dockerfile:2", "   2 | >>> RUN curl http://x || echo connection refused")
+    error = failed(
+        *excerpt,
+        'ERROR: failed to solve: process "x" did not complete successfully: exit code: 1',
+        tail=("#3 [1/2] RUN echo 503 Service Unavailable", *excerpt),
+    )
+    assert (error.cause, error.transient, error.hint) == (FailureCause.COMMAND, False, "")
+
+
+def test_who_was_killed_is_not_believed_about_its_network() -> None:
+    """Retries of its own are in the log of what then had no memory left; it has none again."""
+    error = failed(
+        'ERROR: failed to solve: process "x" did not complete successfully: exit code: 137',
+        tail=("WARNING: Retrying after connection broken: Read timed out.", "Killed"),
+    )
+    assert (error.cause, error.transient) == (FailureCause.COMMAND, False)
+    assert "memory" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("wrote", "transient"),
+    [
+        ("fatal: unable to access 'https://x/y.git/': Could not resolve host: x", True),
+        ("fatal: unable to access 'http://x/y.git/': The requested URL returned error: 503", True),
+        ("fatal: repository 'http://x/y.git/' not found", False),
+    ],
+)
+@pytest.mark.parametrize(
+    "message",
+    [
+        "failed to load cache key: error fetching default branch: git error: exit status 128",
+        "failed to load cache key: failed to fetch remote https://x/y.git: exit status 128",
+    ],
+)
+def test_git_inside_the_builder_speaks_for_itself(
+    message: str, wrote: str, transient: bool
+) -> None:
+    """BuildKit says only that git failed: what git wrote tells why."""
+    error = failed(f"ERROR: failed to solve: {message}", tail=(wrote,))
+    assert (error.cause, error.transient) == (FailureCause.COMMAND, transient)
 
 
 @pytest.mark.parametrize(
@@ -201,6 +198,22 @@ def test_message_means_a_cause(
             ('ERROR: use `docker --context=other buildx` to switch to context "other"',),
             "no such builder",
             "DOCKER_CONTEXT",
+        ),
+        (
+            ("ERROR: attestations are not supported by the current buildkitd",),
+            "cannot build this way",
+            "containerd image store",
+        ),
+        (
+            (
+                (
+                    "ERROR: listing workers for Build: failed to list workers: Unavailable: "
+                    'connection error: desc = "error reading server preface: http2: frame too '
+                    'large"'
+                ),
+            ),
+            "no BuildKit",
+            "TLS",
         ),
         (
             ("ERROR: OCI exporter is not supported for the docker driver.", "Switch to …"),
@@ -296,34 +309,6 @@ def test_long_instruction_is_shortened() -> None:
     )
     assert len(error.what) < 600
     assert error.what.endswith("…: exit code: 1")
-
-
-@pytest.mark.parametrize(
-    ("line", "cause", "transient"),
-    [
-        ("dd: error writing 'x': No space left on device", FailureCause.DISK_FULL, False),
-        ("Temporary failure resolving 'deb.debian.org'", FailureCause.COMMAND, True),
-        ("curl: (6) Could not resolve host: example.com", FailureCause.COMMAND, True),
-        ("E: Failed to fetch x  503  Service Unavailable", FailureCause.COMMAND, True),
-        ("curl: (28) Failed to connect: Connection timed out", FailureCause.COMMAND, True),
-        ("read: Connection reset by peer", FailureCause.COMMAND, True),
-        ("net/http: TLS handshake timeout", FailureCause.COMMAND, True),
-        ("error: 502 Bad Gateway", FailureCause.COMMAND, True),
-        ("E: Failed to fetch x  Hash Sum mismatch", FailureCause.COMMAND, True),
-        ("exec /bin/sh: exec format error", FailureCause.COMMAND, False),
-        ("make: *** [all] Error 2", FailureCause.COMMAND, False),
-    ],
-)
-def test_what_a_command_wrote_says_why_it_failed(
-    line: str, cause: FailureCause, transient: bool
-) -> None:
-    """A full disk is not the command's fault, and a network that failed may be there again."""
-    error = failed(
-        'ERROR: failed to solve: process "x" did not complete successfully: exit code: 1',
-        tail=("before", line),
-    )
-    assert (error.cause, error.transient) == (cause, transient)
-    assert bool(error.hint) == ("make" not in line)
 
 
 def test_words_in_a_command_do_not_decide() -> None:

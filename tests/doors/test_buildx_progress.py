@@ -254,6 +254,18 @@ def test_step_that_failed_is_not_one_that_was_cancelled_for_it() -> None:
     assert transcribed(vertex("a", completed=END))[0].failed is None
 
 
+def test_a_cache_outside_the_builder_is_not_what_failed() -> None:
+    """A build goes on without it; its step is no step that anybody wrote."""
+    away = "importing cache manifest from localhost:5000/gold/app:cache-app-linux-amd64"
+    transcript, _ = transcribed(
+        vertex(away, completed=END, error="not found"),
+        vertex("exporting cache to registry", completed=END, error="refused"),
+        vertex("[2/2] RUN make", completed=END, error="exit code: 2"),
+    )
+    assert transcript.failed
+    assert transcript.failed.name == "[2/2] RUN make"
+
+
 def test_tail_is_what_the_failed_step_wrote_last() -> None:
     """Output of other steps beside it does not push the reason out; without output, the log."""
     ours = [output("a", f"{n}\n".encode()) for n in range(TAIL_LINES + 5)]

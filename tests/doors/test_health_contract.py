@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.doors.engine import DockerEngine
-from orchestrator.doors.history import SqliteHistory
+from orchestrator.doors.history import DatabaseHistory
 from orchestrator.doors.machine import RealMachine
 from orchestrator.doors.memory.health import (
     MemoryEngine,
@@ -17,10 +17,10 @@ from orchestrator.doors.memory.health import (
     MemoryRegistryHealth,
     MemoryStateHealth,
 )
+from orchestrator.doors.open_state import open_database, open_health
 from orchestrator.doors.protocols_health import Engine, Machine, RegistryHealth, StateHealth
 from orchestrator.doors.registry import Credential
 from orchestrator.doors.registry.health import HttpRegistryHealth
-from orchestrator.doors.state_health import SqliteHealth
 from orchestrator.errors import AccessDenied, BuilderUnavailable, BuildFailed, RegistryUnavailable
 from orchestrator.model.health import Entry
 from orchestrator.model.names import Repository, is_platform
@@ -195,19 +195,22 @@ def test_credentials_that_are_wrong(kind: str, server: RegistryServer) -> None:
     assert "hunter2" not in str(raised.value)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def kept(request: pytest.FixtureRequest, tmp_path: Path) -> StateHealth:
     """A database with one run that ended and one that did not."""
     if request.param == "memory":
         twin = MemoryStateHealth()
         twin.holds([RUN])
         return twin
-    with SqliteHistory(tmp_path / "state.db") as history:
+    state = str(tmp_path / "state.db")
+    if request.param == "postgres":
+        state = request.getfixturevalue("postgres_url")
+    with DatabaseHistory(open_database(state)) as history:
         ended = Run(**{name: getattr(RUN, name) for name in RUN.__slots__} | {"id": "ended"})
         for run in (RUN, ended):
             history.begin_run(run)
         history.finish_run("ended", RunState.SUCCEEDED, RUN.started_at)
-    return SqliteHealth(tmp_path / "state.db")
+    return open_health(state)
 
 
 def test_a_database_says_how_it_is(kept: StateHealth) -> None:
@@ -218,12 +221,14 @@ def test_a_database_says_how_it_is(kept: StateHealth) -> None:
     assert facts.running == (RUN,)
 
 
-@pytest.mark.parametrize("kind", ["memory", "sqlite"])
-def test_no_database_yet(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["memory", "sqlite", "postgres"])
+def test_no_database_yet(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """That is no fault, and none is made by looking."""
     door: StateHealth = MemoryStateHealth()
     if kind == "sqlite":
-        door = SqliteHealth(tmp_path / "deep" / "state.db")
+        door = open_health(str(tmp_path / "deep" / "state.db"))
+    elif kind == "postgres":
+        door = open_health(request.getfixturevalue("postgres_url"))
     facts = door.facts()
     assert (facts.format, facts.size_bytes, facts.running, facts.refusal) == (0, 0, (), "")
     assert list(tmp_path.iterdir()) == []

@@ -263,3 +263,28 @@ def test_where_credentials_come_from(
 def test_this_python_is_not_taken_for_a_run() -> None:
     """The tests themselves are no orchestrator."""
     assert "orchestrate" not in os.path.basename(sys.executable)
+
+
+def test_database_is_moved_aside_with_its_logs(tmp_path: Path) -> None:
+    """A new one never finds the log of the old one; an earlier damaged one stays where it is."""
+    path = tmp_path / "state.db"
+    for name in ("state.db", "state.db-wal", "state.db-shm", "state.db.damaged-1"):
+        (tmp_path / name).write_text(name)
+    aside = RealMachine().move_aside(str(path))
+    assert aside == f"{path}.damaged-2"
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "state.db.damaged-1", "state.db.damaged-2", "state.db.damaged-2-shm",
+        "state.db.damaged-2-wal",
+    ]  # fmt: skip
+
+
+def test_leftover_is_removed_whatever_it_is(tmp_path: Path) -> None:
+    """A directory with all that is in it, a file, a symlink and not what it names; or nothing."""
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (tmp_path / "folder" / "below").mkdir(parents=True)
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(kept)
+    for name in ("folder", "file", "link", "absent"):
+        RealMachine().remove(str(tmp_path / name))
+    assert list(tmp_path.iterdir()) == [kept]

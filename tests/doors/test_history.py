@@ -1,4 +1,4 @@
-"""What every history door promises: the file in SQLite, and its twin in memory."""
+"""What every history door promises: SQLite, PostgreSQL, and the twin in memory."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.doors.history import SqliteHistory
+from orchestrator.doors.history import DatabaseHistory
 from orchestrator.doors.memory.history import MemoryHistory
+from orchestrator.doors.open_state import open_database
 from orchestrator.doors.protocols_history import History
 from orchestrator.errors import StateUnavailable
 from orchestrator.model.run import (
     Failure,
     FailureCause,
+    HeldBy,
     JournalledMove,
     MoveState,
     Outcome,
@@ -60,6 +62,7 @@ FAILED = StepResult(
         log_tail=("cc -c main.c", "üñí"),
         log_path="/state/logs/python.log",
         exit_code=1,
+        transient=True,
     ),
 )
 MOVE = JournalledMove(
@@ -71,14 +74,17 @@ MOVE = JournalledMove(
 )
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=["sqlite", "postgres", "memory"])
 def history(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[History]:
     """Each kind of history in turn, empty."""
     if request.param == "memory":
         yield MemoryHistory()
-    else:
-        with SqliteHistory(tmp_path / "state.db") as opened:
-            yield opened
+        return
+    state = str(tmp_path / "state.db")
+    if request.param == "postgres":
+        state = request.getfixturevalue("postgres_url")
+    with DatabaseHistory(open_database(state)) as opened:
+        yield opened
 
 
 def test_empty_history_has_nothing_and_knows_nothing(history: History) -> None:
@@ -150,6 +156,17 @@ def test_durations_are_those_of_the_last_build_of_each_image(history: History) -
     assert history.durations() == {"base": 7.0, "web": 12.5}
 
 
+def test_sizes_are_those_of_the_last_build_of_each_image(history: History) -> None:
+    """As large as they come; a failure has none that counts."""
+    history.begin_run(replace(RUN, id="r1"))
+    history.begin_run(replace(RUN, id="r2"))
+    history.record_step("r2", replace(BUILT, size_bytes=7 << 30))
+    history.record_step("r2", replace(FAILED, image="web"))
+    history.record_step("r1", replace(BUILT, image="web", size_bytes=12))
+    history.record_step("r1", BUILT)
+    assert history.sizes() == {"base": 7 << 30, "web": 12}
+
+
 def test_last_outcomes_are_those_of_the_last_step_of_each_image(history: History) -> None:
     """A later try and a later run count, whatever order runs were written in; others' do not."""
     history.begin_run(replace(RUN, id="r2"))
@@ -191,6 +208,16 @@ def test_first_claim_wins_and_stays(history: History) -> None:
     assert history.claim("r/web", "k1-a", "sha256:3", "r2") == "sha256:3"
 
 
+def test_claim_is_read_as_it_is_now(history: History) -> None:
+    """Nobody's before it is made, also where there is no diary yet; the new one once replaced."""
+    assert history.claimed("r/base", "k1-a") is None
+    history.claim("r/base", "k1-a", "sha256:1", "r1")
+    assert history.claimed("r/base", "k1-a") == "sha256:1"
+    assert history.claimed("r/web", "k1-a") is history.claimed("r/base", "k1-b") is None
+    history.replace_claim("r/base", "k1-a", lost="sha256:1", digest="sha256:2", run_id="r2")
+    assert history.claimed("r/base", "k1-a") == "sha256:2"
+
+
 def test_claim_is_replaced_only_while_it_names_what_was_lost(history: History) -> None:
     """Of two who saw the same lost digest one replaces it, and the other is told no."""
     history.claim("r/base", "k1-a", "sha256:1", "r1")
@@ -211,6 +238,35 @@ def test_moves_are_journalled_in_order_and_settled_one_by_one(history: History) 
     history.settle(RUN.id, deleted, MoveState.CONFLICT)
     assert history.moves(RUN.id) == (MOVE, replace(deleted, state=MoveState.CONFLICT))
     assert history.moves("another") == ()
+
+
+def test_what_is_held_says_why_and_is_found_again(history: History) -> None:
+    """Held moves come back with their reason, the newest run first, and of one hierarchy only."""
+    waits = JournalledMove(
+        image="base",
+        repository="localhost:5000/gold/base",
+        tag="stable",
+        was=None,
+        now="sha256:" + "1" * 64,
+        state=MoveState.HELD,
+        held_by=HeldBy.CANARY,
+        held_for="hello",
+    )
+    planned = replace(waits, tag="12", state=MoveState.PLANNED, held_by=None, held_for="")
+    later = replace(RUN, id="20261123T024631Z-3fa9", started_at="2026-11-23T02:46:31Z")
+    other = replace(RUN, id="20261124T024631Z-3fa9", hierarchy="silver")
+    for run in (RUN, later, other):
+        history.begin_run(run)
+        history.journal(run.id, (waits, planned))
+    assert history.moves(RUN.id) == (waits, planned)
+    assert history.held("gold") == ((later.id, waits), (RUN.id, waits))
+    settled = replace(planned, state=MoveState.HELD, held_by=HeldBy.PARENT, held_for="python")
+    history.settle(RUN.id, settled, MoveState.HELD)
+    assert history.moves(RUN.id) == (waits, settled)
+    moved = replace(planned, state=MoveState.MOVED)
+    history.settle(later.id, planned, MoveState.MOVED)
+    assert history.moves(later.id) == (waits, moved)
+    assert history.held("bronze") == ()
 
 
 def test_second_move_of_a_tag_is_the_one_that_is_settled(history: History) -> None:
@@ -249,3 +305,49 @@ def test_threads_share_one_history(history: History) -> None:
         thread.join()
     assert all(each == won[0] for each in won)
     assert len(won[0]) == 50
+
+
+def test_plan_is_kept_with_the_run(history: History) -> None:
+    """What was written with the run's beginning is read back; without one it is empty."""
+    history.begin_run(RUN, "plan-2:abc")
+    history.begin_run(replace(RUN, id="other"))
+    assert history.kept_plan(RUN.id) == "plan-2:abc"
+    assert history.kept_plan("other") == history.kept_plan("absent") == ""
+
+
+def test_unsettled_are_runs_and_journals_that_never_ended(history: History) -> None:
+    """Oldest first, of one hierarchy; a run that ended counts while a move of it is planned."""
+    planned = replace(MOVE, state=MoveState.PLANNED)
+    for number, state in enumerate((RunState.RUNNING, RunState.FAILED, RunState.INTERRUPTED)):
+        run = replace(RUN, id=f"r{number}", started_at=f"2026-11-2{9 - number}T00:00:00Z")
+        history.begin_run(run)
+        history.finish_run(run.id, state, "")
+    history.begin_run(replace(RUN, id="foreign", hierarchy="other"))
+    history.journal("r1", (planned,))
+    assert [run.id for run in history.unsettled(RUN.hierarchy)] == ["r1", "r0"]
+    history.settle("r1", planned, MoveState.MOVED)
+    assert [run.id for run in history.unsettled(RUN.hierarchy)] == ["r0"]
+
+
+def test_unfinished_are_runs_that_nobody_resumed(history: History) -> None:
+    """Newest first; who is resumed is not there, whatever became of the one that resumes it.
+
+    One that failed is among them: whether it may be resumed is another question.
+    """
+    for number, (state, resumes) in enumerate(
+        [
+            (RunState.INTERRUPTED, ""),
+            (RunState.INTERRUPTED, "r0"),
+            (RunState.SUCCEEDED, ""),
+            (RunState.RUNNING, ""),
+            (RunState.FAILED, ""),
+        ]
+    ):
+        at = f"2026-11-2{number}T00:00:00Z"
+        history.begin_run(replace(RUN, id=f"r{number}", started_at=at, resumes=resumes))
+        history.finish_run(f"r{number}", state, "")
+    assert [run.id for run in history.unfinished(RUN.hierarchy)] == ["r4", "r3", "r1"]
+    assert history.run("r1") == replace(
+        RUN, id="r1", started_at="2026-11-21T00:00:00Z", resumes="r0", state=RunState.INTERRUPTED,
+        finished_at="",
+    )  # fmt: skip

@@ -1,25 +1,24 @@
-"""What every history door promises of upstreams, packages and nights, on both kinds of it."""
+"""What every history door promises of upstreams, packages and nights, on every kind of it."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from orchestrator.doors import sqlite
-from orchestrator.doors.history import SqliteHistory
+from orchestrator.doors.history import DatabaseHistory
 from orchestrator.doors.memory.history import MemoryHistory
+from orchestrator.doors.open_state import open_database
 from orchestrator.doors.protocols_history import History
 from orchestrator.errors import StateUnavailable
 from orchestrator.model.measure import Ended
 from orchestrator.model.observation import Sighting
 from orchestrator.model.packages import PackageAnswer, Update
 from orchestrator.model.run import Outcome, RunState, StepResult, Streak
-from tests.doors.test_history import BUILT, MOVE, RUN
+from tests.doors.test_history import BUILT, RUN
 
 DEBIAN = "docker.io/library/debian:bookworm-slim"
 FIRST = Sighting(
@@ -45,14 +44,17 @@ ANSWER = PackageAnswer(
 )
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=["sqlite", "postgres", "memory"])
 def history(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[History]:
     """Each kind of history in turn, empty."""
     if request.param == "memory":
         yield MemoryHistory()
-    else:
-        with SqliteHistory(tmp_path / "state.db") as opened:
-            yield opened
+        return
+    state = str(tmp_path / "state.db")
+    if request.param == "postgres":
+        state = request.getfixturevalue("postgres_url")
+    with DatabaseHistory(open_database(state)) as opened:
+        yield opened
 
 
 def test_empty_history_saw_and_heard_nothing(history: History) -> None:
@@ -195,6 +197,19 @@ def test_newer_answer_takes_the_place_of_the_former(history: History) -> None:
     assert history.answers((ANSWER.digest,)) == (newer, arm)
 
 
+def test_answers_that_nobody_asks_for_any_more_are_forgotten(history: History) -> None:
+    """Ninety days after they were given; what is published is asked again before that."""
+    other = replace(ANSWER, digest="sha256:" + "0" * 64, asked_at="2027-02-20T02:46:31Z")
+    history.keep_answers((ANSWER,))
+    history.keep_answers((other,))
+    assert history.answers((ANSWER.digest,)) == (ANSWER,)
+    later = replace(other, asked_at="2027-02-20T02:46:32Z")
+    history.keep_answers((later,))
+    assert history.answers((ANSWER.digest, other.digest)) == (later,)
+    history.keep_answers(())
+    assert history.answers((other.digest,)) == (later,)
+
+
 def night(history: History, day: int, *outcomes: Outcome, command: str = "patch") -> str:
     """Write a run of a day in which base ended so, try by try; return when it began."""
     run = replace(RUN, id=f"r{day:02}", command=command, started_at=f"2026-11-{day:02}T02:00:00Z")
@@ -245,59 +260,6 @@ def test_failure_by_hand_is_no_night(history: History) -> None:
     assert history.streaks("gold") == {"base": Streak(nights=1, last_at=last_at)}
 
 
-def of_format_1(path: Path) -> None:
-    """Make a database as the version before wrote it, with a run, a step and a move in it."""
-    with SqliteHistory(path) as history:
-        history.begin_run(RUN)
-        history.record_step(RUN.id, BUILT)
-        history.journal(RUN.id, (MOVE,))
-        history.claim("r/base", "k1-a", "sha256:1", RUN.id)
-    with sqlite3.connect(path) as connection:
-        connection.execute("DROP TABLE sightings")
-        connection.execute("DROP TABLE package_answers")
-        connection.execute("DELETE FROM migrations WHERE number > 1")
-    connection.close()
-
-
-def format_of(path: Path) -> int:
-    """Return the number of the last migration in a file."""
-    with sqlite3.connect(path) as connection:
-        number = sqlite.applied_format(connection, path)
-    connection.close()
-    return number
-
-
-def test_database_of_format_1_is_migrated_with_its_content(tmp_path: Path) -> None:
-    """The first write brings an old file up to date, and everything in it stays."""
-    path = tmp_path / "state.db"
-    of_format_1(path)
-    with SqliteHistory(path) as history:
-        history.see("gold", (FIRST,), NOW_S)
-        history.keep_answers((ANSWER,))
-        assert history.sightings("gold") == (FIRST,)
-        assert history.answers((ANSWER.digest,)) == (ANSWER,)
-        assert history.runs() == (RUN,)
-        assert history.results(RUN.id) == (BUILT,)
-        assert history.moves(RUN.id) == (MOVE,)
-        assert history.claim("r/base", "k1-a", "sha256:2", "r2") == "sha256:1"
-    assert format_of(path) == sqlite.newest_format()
-
-
-def test_reading_a_database_of_format_1_does_not_migrate_it(tmp_path: Path) -> None:
-    """`plan` writes nothing: an old file has no ledger, and is still an old file afterwards."""
-    path = tmp_path / "state.db"
-    of_format_1(path)
-    with SqliteHistory(path) as history:
-        assert history.sightings("gold") == ()
-        assert history.answers((ANSWER.digest,)) == ()
-        assert history.streaks("gold") == {}
-        assert history.runs() == (RUN,)
-        assert format_of(path) == 1
-        with SqliteHistory(path) as writer:
-            writer.see("gold", (FIRST,), NOW_S)
-        assert history.sightings("gold") == (FIRST,)
-
-
 @pytest.mark.parametrize(
     ("table", "column", "text"),
     [
@@ -312,19 +274,17 @@ def test_reading_a_database_of_format_1_does_not_migrate_it(tmp_path: Path) -> N
     ],
 )
 def test_text_that_is_not_ours_counts_as_damage(
-    tmp_path: Path, table: str, column: str, text: str
+    state: str, table: str, column: str, text: str
 ) -> None:
-    """JSON that no version ever wrote is an error of the file with a way out."""
-    path = tmp_path / "state.db"
-    with SqliteHistory(path) as history:
+    """JSON that no version ever wrote is an error of the database with a way out."""
+    database = open_database(state)
+    with DatabaseHistory(database) as history:
         history.see("gold", (FIRST,), NOW_S)
         history.keep_answers((ANSWER,))
-    with sqlite3.connect(path) as connection:
-        connection.execute(f"UPDATE {table} SET {column} = ?", (text,))
-    connection.close()
-    with SqliteHistory(path) as history:
+        with database.writing() as connection:
+            connection.execute(f"UPDATE {table} SET {column} = ?", (text,))
         with pytest.raises(StateUnavailable, match="not ours") as damage:
             assert (history.sightings("gold"), history.answers((ANSWER.digest,))) is None
         history.begin_run(RUN)
         history.finish_run(RUN.id, RunState.FAILED, "")
-    assert "move it away" in damage.value.hint
+    assert "the registry is the truth" in damage.value.hint

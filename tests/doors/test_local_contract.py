@@ -49,13 +49,12 @@ class Bench:
         progress = fields.pop("progress", lambda _: None)
         made = make_image(
             id=image,
-            platforms=(self.builder.platform(),),
             parents=tuple(parent(name, final=not nth) for nth, name in enumerate(on)),
         )
         pins = tuple((name, self.name(name)) for name in on)
         self.names.append(self.name(image))
         return self.builder.build(
-            make_request(made, pins=pins, **fields),
+            make_request(made, platform=self.builder.platform(), pins=pins, **fields),
             context(dockerfile, self.files),
             self.name(image),
             log_path=str(self.log),
@@ -138,9 +137,7 @@ def test_no_docker(tmp_path: Path) -> None:
 
 def test_the_command_line() -> None:
     """That of a run, but for who builds and where the result goes."""
-    image = make_image(
-        platforms=("linux/amd64",), target="final", labels=(("team", "web"),), secrets=("pip",)
-    )
+    image = make_image(target="final", labels=(("team", "web"),), secrets=("pip",))
     request = make_request(
         image,
         pins=(("base", "local.invalid/gold/base:1"),),

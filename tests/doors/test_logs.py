@@ -54,6 +54,19 @@ def test_a_log_that_is_not_there(door: tuple[Logs, Write]) -> None:
         assert logs.read(run, image, 0, 10) == b""
 
 
+def test_each_platform_may_have_a_log(door: tuple[Logs, Write]) -> None:
+    """By their names, and never those of an image whose id only begins alike."""
+    logs, write = door
+    for name in ("base@linux-arm64", "base@linux-amd64", "base.x", "base.x@linux-amd64", "bas"):
+        write("run", name, name.encode())
+    write("other", "base", b"x")
+    assert logs.names("run", "base") == ("base@linux-amd64", "base@linux-arm64")
+    assert logs.read("run", "base@linux-arm64", 0, 99) == b"base@linux-arm64"
+    assert logs.names("other", "base") == ("base",)
+    assert logs.names("run", "python") == logs.names("none", "base") == ()
+    assert logs.names("run", "../other/base") == logs.names("..", "base") == ()
+
+
 def test_an_empty_log_is_there(door: tuple[Logs, Write]) -> None:
     """A build that has just begun has one."""
     logs, write = door

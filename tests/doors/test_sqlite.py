@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from orchestrator.doors.history import SqliteHistory
+from orchestrator.doors.sqlite import SqliteDatabase
 from orchestrator.errors import StateUnavailable
 from orchestrator.model.run import Failure, FailureCause, RunState
+from tests.doors.contending import contend
 from tests.doors.test_history import BUILT, FAILED, RUN
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +52,22 @@ def test_reader_sees_what_a_later_writer_wrote(path: Path) -> None:
         assert reader.runs() == ()
         writer.begin_run(RUN)
         assert reader.runs() == (RUN,)
+
+
+def test_file_that_is_removed_is_not_written_to(path: Path) -> None:
+    """Nobody else could read it: what is at the path counts, for who reads and for who writes."""
+    with SqliteHistory(path) as first, SqliteHistory(path) as other:
+        first.begin_run(RUN)
+        assert other.runs() == (RUN,)
+        for name in path.parent.iterdir():
+            name.unlink()
+        assert other.runs() == ()
+        with pytest.raises(StateUnavailable, match="does not know run"):
+            first.finish_run(RUN.id, RunState.FAILED, "later")
+        other.begin_run(RUN)
+        assert first.runs() == (RUN,)
+        with SqliteHistory(path) as third:
+            assert third.runs() == (RUN,)
 
 
 def test_reader_becomes_a_writer(path: Path) -> None:
@@ -159,7 +177,9 @@ def test_full_database_keeps_what_it_had(path: Path) -> None:
     """When there is no room the entry is refused whole, and the file stays usable."""
     with SqliteHistory(path) as history:
         history.begin_run(RUN)
-        connection = history._database._connection
+        database = history._database
+        assert isinstance(database, SqliteDatabase)
+        connection = database._connection
         assert connection is not None
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         connection.execute(f"PRAGMA max_page_count = {pages}")
@@ -203,25 +223,7 @@ def test_four_processes_share_databases_that_nobody_made(path: Path) -> None:
     """Started together, none fails, each key has exactly one winner, and no entry is lost."""
     with SqliteHistory(path.parent / "shared.db") as history:
         history.begin_run(RUN)
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", CONTENDING, str(path.parent), str(n)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-        )
-        for n in range(4)
-    ]
-    for process in processes:
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    answers = [process.communicate()[0].splitlines() for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0, 0]
+    answers = contend(CONTENDING, str(path.parent))
     assert len(answers[0]) == 100
     assert all(each == answers[0] for each in answers)
     with SqliteHistory(path.parent / "shared.db") as history:

@@ -51,6 +51,13 @@ def test_known_durations_decide() -> None:
     assert schedule.ready() == ("slow", "base")
 
 
+def test_of_equal_chains_the_largest_starts_first() -> None:
+    """Its layers take longest on their way; what is not known is taken for small."""
+    schedule = Schedule(plan_of({"a": (), "b": (), "c": ()}), {}, sizes={"b": 7, "c": 9})
+    assert schedule.ready() == ("c", "b", "a")
+    assert schedule.rank("c") < schedule.rank("b") < schedule.rank("a")
+
+
 def test_child_waits_for_every_parent() -> None:
     """A diamond's foot is ready when both arms are done."""
     schedule = Schedule(plan_of({"a": (), "b": (), "c": ("a", "b")}), {})

@@ -31,7 +31,7 @@ def test_nothing_is_rebuilt_on_the_first_day(old: Brownfield) -> None:
     assert old.verdicts()["base"] == "build"
     assert set(states(old.adopt()).values()) == {"adopted"}
     assert old.verdicts() == {}
-    assert not old.builder.builds
+    assert not old.builds
     old.history = type(old.history)()
     assert old.verdicts() == {}
 
@@ -260,7 +260,7 @@ def test_adoption_goes_on_after_a_fault(old: Brownfield, method: str, number: in
     assert all(before.values())
     assert set(states(old.adopt()).values()) <= {"adopted", "ours"}
     old.build()
-    assert not old.builder.builds
+    assert not old.builds
     assert old.verdicts() == {}
 
 

@@ -176,7 +176,7 @@ def test_run_that_nobody_listens_to_any_more(world: World) -> None:
             break
     events.close()  # type: ignore[attr-defined]
     assert intent.cancelled.is_set()
-    assert not world.builder.builds
+    assert not world.builds
 
 
 def test_copy_that_is_there_needs_no_source(world: World) -> None:

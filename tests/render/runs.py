@@ -19,6 +19,7 @@ from orchestrator.model.plan import MirrorCopy
 from orchestrator.model.run import (
     Failure,
     FailureCause,
+    HeldBy,
     JournalledMove,
     MirrorResult,
     MoveState,
@@ -147,12 +148,29 @@ def _rollback() -> RunFinished:
     )
 
 
+def _held() -> RunFinished:
+    """Some tags wait for people, some for a canary, and what stands on those is held with them."""
+    moves = tag_moves("base", "python", "web")
+    why = {"base": (HeldBy.MANUAL, ""), "python": (HeldBy.CANARY, "hello")}
+    held = tuple(
+        replace(
+            move,
+            state=MoveState.HELD,
+            held_by=why.get(move.image, (HeldBy.PARENT, "python"))[0],
+            held_for=why.get(move.image, (HeldBy.PARENT, "python"))[1],
+        )
+        for move in moves
+    )
+    return replace(_succeeded(), moves=held)
+
+
 FINISHED: Mapping[str, Callable[[], RunFinished]] = {
     "failed": _failed,
     "succeeded": _succeeded,
     "conflict": _conflict,
     "interrupted": _interrupted,
     "rollback": _rollback,
+    "held": _held,
 }
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 
-from orchestrator.model.finding import Area, Code, Finding, Level
+from orchestrator.model.finding import Area, Code, Finding, Level, Repair
 from orchestrator.render.doctor import HEADINGS, doctor_json, doctor_text
 from orchestrator.render.style import Style
 from tests.render.conftest import Golden
 
 PLAIN = Style(color=False, width=80)
+REPAIRED = Repair(code=Code.DATABASE_RUNS, what="run-1 hangs", does="it is ended", done="it is")
 FINDINGS = (
     Finding(code=Code.ENGINE_CLIENT, level=Level.OK, what="docker client 28.2.2"),
     Finding(
@@ -34,7 +35,7 @@ def test_a_report(golden: Golden) -> None:
 
 def test_a_report_in_ascii_and_colour(golden: Golden) -> None:
     """Marks without Unicode; colours tell the grave from the good."""
-    golden("doctor-ascii.txt", doctor_text(FINDINGS, ("a",), Style(True, 80, unicode=False)))
+    golden("doctor-ascii.txt", doctor_text(FINDINGS, (REPAIRED,), Style(True, 80, unicode=False)))
 
 
 def test_quiet_shows_only_what_is_not_well() -> None:
@@ -46,8 +47,11 @@ def test_quiet_shows_only_what_is_not_well() -> None:
 
 def test_json_has_everything() -> None:
     """Stable names; facts as they are."""
-    data = json.loads(json.dumps(doctor_json(FINDINGS, ("run-1",))))
-    assert (data["format"], data["kind"], data["mended"]) == (1, "doctor", ["run-1"])
+    data = json.loads(json.dumps(doctor_json(FINDINGS, (REPAIRED,))))
+    assert (data["format"], data["kind"]) == (1, "doctor")
+    assert data["repaired"] == [
+        {"code": "database-runs", "what": "run-1 hangs", "does": "it is ended", "done": "it is"}
+    ]
     assert data["summary"] == {"ok": 1, "warning": 1, "error": 1, "unknown": 1}
     assert data["findings"][1]["facts"] == {"local": True}
     assert set(data["findings"][0]) == {

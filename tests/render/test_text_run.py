@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.model.run import MoveState, RunState
+from orchestrator.model.run import MoveState, Outcome, RunState, StepResult
+from orchestrator.render.json import show_json
 from orchestrator.render.style import Style
 from orchestrator.render.text import finished_text, history_text, show_text
 from tests.render.conftest import Golden
@@ -99,3 +100,52 @@ def test_show(name: str, golden: Golden) -> None:
     """Who and why, every image, every failure, every tag."""
     event = FINISHED[name]()
     golden(f"show-{name}.txt", show_text(event.run, event.results, event.moves, PLAIN))
+
+
+def test_show_names_every_tag_whole_and_why_it_is_held() -> None:
+    """At 80 columns nobody has to guess which tag a row is about."""
+    event = FINISHED["held"]()
+    lines = show_text(event.run, event.results, event.moves, PLAIN).splitlines()
+    for move in event.moves:
+        assert any(line.startswith(f"{move.repository}:{move.tag} ") for line in lines)
+    assert "    waits for its promotion" in lines
+
+
+def test_cancelled_by_a_failure_says_by_which() -> None:
+    """With `--fail-fast` nobody wonders who stopped the run."""
+    failed = FINISHED["failed"]()
+    cut = StepResult(image="web", outcome=Outcome.CANCELLED, blocked_by="gunicorn")
+    told = finished_text(replace(failed, results=(*failed.results[:3], cut)), PLAIN)
+    assert "Cancelled, because gunicorn failed: web" in told
+    stopped = replace(failed, results=(replace(cut, blocked_by=""),))
+    assert "Cancelled: web" in finished_text(stopped, PLAIN)
+
+
+def test_failure_says_how_many_tries_there_were() -> None:
+    """What was tried three times is no slip."""
+    failed = FINISHED["failed"]()
+    often = replace(failed.results[2], tries=3)
+    told = finished_text(replace(failed, results=(often,)), PLAIN)
+    assert "(after 3 tries, 8.2 s)" in " ".join(told.split())
+
+
+def test_show_tells_tries_apart_from_ends() -> None:
+    """A try that another one followed is a note; the table has what became of the image."""
+    bad = FINISHED["failed"]().results[2]
+    tries = (replace(bad, tries=1), replace(bad, tries=2))
+    end = StepResult(image=bad.image, outcome=Outcome.BUILT, tries=3, duration_s=60.0)
+    told = show_text(RUN, (*tries, end), (), PLAIN)
+    assert told.count("note:") == 2
+    assert "try 2 failed: process" in told
+    assert "error:" not in told
+    (row,) = [line for line in told.splitlines() if line.startswith("gunicorn ")]
+    assert "built" in row
+    assert "3 tries, 1 min 00 s" in row
+
+
+def test_summary_of_a_past_run_counts_images_not_tries() -> None:
+    """An image that passed at the second try is one that was built."""
+    bad = FINISHED["failed"]().results[2]
+    end = StepResult(image=bad.image, outcome=Outcome.BUILT, tries=2)
+    shown = show_json(RUN, (bad, end), ())
+    assert shown["summary"] == {"built": 1}

@@ -87,3 +87,30 @@ def test_what_needs_no_build_is_done_when_the_time_is_up() -> None:
         "c": "built",
         "d": "skipped",
     }
+
+
+def test_nothing_begins_once_somebody_stops_the_run() -> None:
+    """What is at work comes to its end; what had not begun is cancelled, by nobody's failure."""
+    queue, stopping, cancelled = SimpleQueue[Queued](), threading.Event(), threading.Event()
+    worked: list[str] = []
+
+    def work(step: Step, done: Mapping[str, StepResult]) -> StepResult:
+        worked.append(step.image)
+        stopping.set()
+        return bare_result(step, Outcome.BUILT)
+
+    events = carry_out_steps(
+        plan_of({"base": (), "lone": (), "child": ("base",)}),
+        work,
+        queue,
+        at_once=1,
+        durations={},
+        clock=MemoryClock(),
+        cancelled=cancelled,
+        stopping=stopping,
+    )
+    ended = {e.result.image: e.result for e in events if isinstance(e, StepFinished)}
+    assert worked == ["base"]
+    assert ended.pop("base").outcome is Outcome.BUILT
+    assert {image for image, result in ended.items() if result.was_stopped} == {"lone", "child"}
+    assert not cancelled.is_set()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.command import command
+from orchestrator.cli.holding import holding, no_wait_option
 from orchestrator.cli.reports import Reports, report_options, reporting
 from orchestrator.cli.running import code_of, intent, intent_options, report, watch
 from orchestrator.cli.selecting import ABOUT_SELECTORS, choose, selection_options
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Adopt though the working tree has changes that git does not know.",
 )
+@no_wait_option
 @intent_options
 @report_options("adopt")
 def adopt(
@@ -51,6 +53,7 @@ def adopt(
     selection: Selection,
     dry_run: bool,
     allow_dirty: bool,
+    no_wait: bool,
     because: str,
     trigger: str | None,
     reports: Reports,
@@ -59,7 +62,8 @@ def adopt(
     from orchestrator import flow
     from orchestrator.publish.adopt import settled
 
-    with reporting(session, reports) as reporter, workplace(session) as place:
+    opened = workplace(session) if dry_run else holding(session, "adopt", no_wait=no_wait)
+    with reporting(session, reports) as reporter, opened as place:
         chosen = choose(session, place, selection)
         found = flow.examine(place.hierarchy, place.doors, chosen)
         finished: RunFinished | None = None

@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.command import Duration, command
+from orchestrator.cli.holding import holding, no_wait_option
 from orchestrator.cli.planning import nothing_to_do, preview
 from orchestrator.cli.reports import Reporter, Reports, report_options, reporting
-from orchestrator.cli.running import follow, intent, intent_options, slots_option
+from orchestrator.cli.running import (
+    fail_fast_option,
+    follow,
+    grace_option,
+    intent,
+    intent_options,
+    slots_option,
+)
 from orchestrator.cli.saved_plan import saved_plan
 from orchestrator.cli.session import Session
-from orchestrator.cli.workplace import Workplace, workplace
+from orchestrator.cli.workplace import Workplace
 
 if TYPE_CHECKING:
     from orchestrator.flow import Intent
@@ -44,6 +52,9 @@ if TYPE_CHECKING:
     help="Refuse a plan that is older, e.g. 24h; else it is as old as it says it may be.",
 )
 @slots_option
+@fail_fast_option
+@grace_option
+@no_wait_option
 @intent_options
 @report_options("apply")
 def apply(
@@ -51,6 +62,9 @@ def apply(
     plan_file: str,
     max_age: float | None,
     slots: int | None,
+    fail_fast: bool,
+    grace: int,
+    no_wait: bool,
     because: str,
     trigger: str | None,
     reports: Reports,
@@ -58,8 +72,15 @@ def apply(
     """Read, verify, and run."""
     with reporting(session, reports) as reporter:
         saved = saved_plan(plan_file if plan_file == "-" else session.settings.path(plan_file))
-        wanted = partial(intent, command="apply", because=because, trigger=trigger, slots=slots)
-        return _carry_out(saved, reporter, wanted, max_age)
+        wanted = partial(
+            intent,
+            command="apply",
+            because=because,
+            trigger=trigger,
+            slots=slots,
+            fail_fast=fail_fast,
+        )
+        return _carry_out(saved, reporter, wanted, max_age, no_wait=no_wait, grace_s=grace)
 
 
 def _carry_out(
@@ -67,15 +88,18 @@ def _carry_out(
     reporter: Reporter,
     wanted: Callable[[Session, Workplace], Intent],
     max_age_s: float | None,
+    *,
+    no_wait: bool,
+    grace_s: float,
 ) -> int:
     from orchestrator import flow
 
     session = reporter.session
-    with workplace(session) as place:
+    with holding(session, "apply", no_wait=no_wait) as place:
         seen = flow.verify(saved, place.hierarchy, place.doors, max_age_s)
         session.log("verified", plan=saved.id)
         if saved.is_empty:
             return nothing_to_do(session, saved, place, seen)
         preview(session, saved, place)
         events = flow.run(saved, place.hierarchy, place.doors, wanted(session, place), seen)
-        return follow(session, place, events, reporter)
+        return follow(session, place, events, reporter, grace_s=grace_s)

@@ -8,9 +8,17 @@ import click
 
 from orchestrator.cli.building_locally import build_locally, require_sense
 from orchestrator.cli.command import command
+from orchestrator.cli.holding import asked, joined_answer, no_wait_option, taking_turns
 from orchestrator.cli.planning import make_plan, nothing_to_do, preview, wish_options
 from orchestrator.cli.reports import Reports, report_options, reporting
-from orchestrator.cli.running import follow, intent, intent_options, slots_option
+from orchestrator.cli.running import (
+    fail_fast_option,
+    follow,
+    grace_option,
+    intent,
+    intent_options,
+    slots_option,
+)
 from orchestrator.cli.selecting import ABOUT_SELECTORS, selection_options
 from orchestrator.cli.session import Session
 from orchestrator.cli.workplace import workplace
@@ -24,7 +32,9 @@ if TYPE_CHECKING:
     about=f"""Build, check and publish whatever changed, and what stands on it, in order.
 
     What failed blocks only what stands on it. Floating tags move at the end. Where nothing
-    changed, nothing happens. An image that is left out is built upon as it is published.
+    changed, nothing happens. An image that is left out is built upon as it is published. Where
+    another run of the hierarchy is at work this one waits; where one waits already, that one does
+    this one's work too.
 
     {ABOUT_SELECTORS}
     """,
@@ -42,6 +52,9 @@ if TYPE_CHECKING:
 @wish_options
 @selection_options
 @slots_option
+@fail_fast_option
+@grace_option
+@no_wait_option
 @intent_options
 @report_options("build")
 @click.option(
@@ -64,6 +77,9 @@ def build(
     no_soak: tuple[str, ...],
     allow_dirty: bool,
     slots: int | None,
+    fail_fast: bool,
+    grace: int,
+    no_wait: bool,
     because: str,
     trigger: str | None,
     reports: Reports,
@@ -74,14 +90,45 @@ def build(
     target = require_sense(no_publish=no_publish, platform=platform)
     if no_publish:
         with workplace(session) as place:
-            return build_locally(session, place, selection, platform=target, slots=slots)
-    with reporting(session, reports) as reporter, workplace(session) as place:
+            return build_locally(
+                session, place, selection, platform=target, slots=slots, fail_fast=fail_fast
+            )
+    ask = asked(
+        session,
+        "build",
+        selection,
+        trigger=trigger or session.environment.trigger,
+        because=because,
+        force=force,
+        no_soak=no_soak,
+        how={"allow_dirty": allow_dirty, "fail_fast": fail_fast},
+    )
+    with (
+        reporting(session, reports) as reporter,
+        taking_turns(session, ask, no_wait=no_wait) as turn,
+    ):
+        if turn.joined:
+            return joined_answer(reporter.session, turn)
+        place, ask = turn.place, turn.ask
         made, seen = make_plan(
-            session, place, force, selection, allow_dirty=allow_dirty, no_soak=no_soak
+            session,
+            place,
+            ask.forced,
+            turn.selection,
+            allow_dirty=allow_dirty,
+            no_soak=ask.unsoaked,
         )
         if made.is_empty:
             return nothing_to_do(reporter.session, made, place, seen)
         preview(session, made, place)
-        wanted = intent(session, place, "build", because=because, trigger=trigger, slots=slots)
+        wanted = intent(
+            session,
+            place,
+            "build",
+            because=ask.because,
+            trigger=trigger,
+            slots=slots,
+            fail_fast=fail_fast,
+        )
         events = flow.run(made, place.hierarchy, place.doors, wanted, seen)
-        return follow(reporter.session, place, events, reporter)
+        return follow(reporter.session, place, events, reporter, grace_s=grace)

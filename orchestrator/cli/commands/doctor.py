@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import click
 
 from orchestrator.cli.checking_up import open_subject
 from orchestrator.cli.command import command
 from orchestrator.cli.session import Session
-from orchestrator.cli.streams import write_out
-from orchestrator.model.finding import Finding, Level
+from orchestrator.cli.streams import write_err, write_out
+from orchestrator.model.finding import Finding, Level, Repair
+
+if TYPE_CHECKING:
+    from orchestrator.doctor import HealthDoors, Subject
 
 #: Exit code where something that a build needs is missing.
 MISSING = 5
@@ -27,31 +34,49 @@ MISSING = 5
         ("orchestrate doctor", "everything"),
         ("orchestrate doctor -q", "only what is wrong; silent when all is well"),
         ("orchestrate doctor --offline", "without asking any registry"),
-        ("orchestrate doctor --mend", "and mark runs that were killed as interrupted"),
+        ("orchestrate doctor --repair", "and mend what this program can; it says what, first"),
         ("orchestrate doctor -o json", "for a script: stable codes, and facts"),
     ),
 )
 @click.option("--offline", is_flag=True, help="Leave out what needs a network.")
 @click.option(
-    "--mend", is_flag=True, help="First mark runs that nobody carries out as interrupted."
+    "--repair",
+    is_flag=True,
+    help="First explain and mend: killed runs, leftovers, a damaged database.",
 )
-def doctor(session: Session, offline: bool, mend: bool) -> int:
+def doctor(session: Session, offline: bool, repair: bool) -> int:
     """Look, and show."""
-    from orchestrator.doctor import diagnose, mend_runs
+    from orchestrator.doctor import diagnose
     from orchestrator.render.doctor import doctor_json, doctor_text
 
     if session.environment.err.terminal:
         session.say("looking at everything; a small build for each platform takes some seconds\n")
     with open_subject(session, offline=offline) as (doors, subject):
-        mended = tuple(run.id for run in mend_runs(doors)) if mend else ()
+        repaired = tuple(_repair(session, doors, subject)) if repair else ()
         findings = diagnose(doors, subject)
     for finding in findings:
         session.log("finding", code=str(finding.code), level=str(finding.level), what=finding.what)
     code = exit_code(findings)
     quiet = session.settings.quiet
     if session.json:
-        return session.answer(lambda _: "", lambda: doctor_json(findings, mended)) or code
-    return write_out(doctor_text(findings, mended, session.out_style, quiet=quiet)) or code
+        return session.answer(lambda _: "", lambda: doctor_json(findings, repaired)) or code
+    return write_out(doctor_text(findings, repaired, session.out_style, quiet=quiet)) or code
+
+
+def _repair(session: Session, doors: HealthDoors, subject: Subject) -> Iterator[Repair]:
+    """Mend what can be mended, each thing said before it is touched."""
+    from orchestrator.cli.environment import who
+    from orchestrator.cli.holding import holder_of
+    from orchestrator.doctor import repairs
+    from orchestrator.model.lease import Ask
+    from orchestrator.render.doctor import repair_text
+
+    holder = holder_of(Ask(command="doctor", who=who()))
+    for each, mend in repairs(doors, subject, holder):
+        if not session.json:
+            write_err(repair_text(each, session.err_style))
+        session.log("repair", code=str(each.code), what=each.what)
+        yield replace(each, done=mend())
 
 
 def exit_code(findings: tuple[Finding, ...]) -> int:

@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.command import WholeNumber, command
-from orchestrator.cli.nightly import ask_packages, holding, show_night, until_s
+from orchestrator.cli.holding import asked, joined_answer, no_wait_option, taking_turns
+from orchestrator.cli.nightly import ask_packages, show_night, until_s
 from orchestrator.cli.planning import no_soak_option, nothing_to_do, preview, suffix
 from orchestrator.cli.reports import Reports, report_options, reporting
-from orchestrator.cli.running import intent, intent_options, report, slots_option, watch
+from orchestrator.cli.running import (
+    fail_fast_option,
+    grace_option,
+    intent,
+    intent_options,
+    report,
+    slots_option,
+    watch,
+)
 from orchestrator.cli.selecting import ABOUT_SELECTORS, choose, selection_options
 from orchestrator.cli.session import Session
-from orchestrator.cli.workplace import workplace
 
 if TYPE_CHECKING:
     from orchestrator.decide.select import Selection
@@ -31,9 +39,9 @@ _MOST_MINUTES = 7 * 24 * 60
     Made for cron. Where nothing is new there is no output; else there is a line for each image
     that changed, and failures are on standard error. -v shows the plan and what happens.
 
-    Two nights of one hierarchy never overlap: the second one ends with exit code 4. An image that
-    failed three nights in a row is tried again after growing pauses, and reported no more;
-    `orchestrate status` shows it, and `orchestrate build` tries it at once.
+    Two runs of one hierarchy never overlap: the second one waits, and a third night leaves it to
+    that one. An image that failed three nights in a row is tried again after growing pauses, and
+    reported no more; `orchestrate status` shows it, and `orchestrate build` tries it at once.
 
     {ABOUT_SELECTORS}
     """,
@@ -55,6 +63,9 @@ _MOST_MINUTES = 7 * 24 * 60
 @no_soak_option
 @selection_options
 @slots_option
+@fail_fast_option
+@grace_option
+@no_wait_option
 @intent_options
 @report_options("patch")
 def patch(
@@ -63,6 +74,9 @@ def patch(
     budget: int | None,
     no_soak: tuple[str, ...],
     slots: int | None,
+    fail_fast: bool,
+    grace: int,
+    no_wait: bool,
     because: str,
     trigger: str | None,
     reports: Reports,
@@ -72,21 +86,31 @@ def patch(
     from orchestrator.decide.breaker import paused
     from orchestrator.model.plan import Verdict
 
-    with (
-        reporting(_calm(session), reports) as reporter,
-        workplace(reporter.session) as place,
-    ):
+    trigger = trigger or session.environment.nightly_trigger
+    ask = asked(
+        session,
+        "patch",
+        selection,
+        trigger=trigger,
+        because=because,
+        no_soak=no_soak,
+        how={"budget": budget, "fail_fast": fail_fast},
+    )
+    with reporting(_calm(session), reports) as reporter:
         calm = reporter.session
-        until = until_s(place, budget)
-        with holding(calm, place):
-            chosen = choose(calm, place, selection)
+        with taking_turns(calm, ask, no_wait=no_wait) as turn:
+            if turn.joined:
+                return joined_answer(calm, turn)
+            place = turn.place
+            until = until_s(place, budget, turn.waited_s)
+            chosen = choose(calm, place, turn.selection)
             ask_packages(calm, place, chosen)
             streaks = place.doors.history.streaks(place.hierarchy.name)
             wish = flow.Wish(
                 chosen=chosen,
                 paused=paused(streaks, place.doors.clock.now_s()),
                 suffix=suffix(),
-                unsoaked=frozenset(no_soak),
+                unsoaked=frozenset(turn.ask.unsoaked),
                 remember=True,
             )
             made, seen = flow.prepare(place.hierarchy, place.doors, wish)
@@ -98,13 +122,14 @@ def patch(
                 calm,
                 place,
                 "patch",
-                because=because,
-                trigger=trigger or session.environment.nightly_trigger,
+                because=turn.ask.because,
+                trigger=trigger,
                 slots=slots,
+                fail_fast=fail_fast,
             )
             wanted = replace(wanted, until_s=until)
             events = flow.run(made, place.hierarchy, place.doors, wanted, seen)
-            finished = watch(calm, place, events, reporter)
+            finished = watch(calm, place, events, reporter, grace_s=grace)
             shown = replace(calm, settings=replace(calm.settings, quiet=session.settings.quiet))
             code = show_night(shown, place, finished, made, streaks)
             return report(calm, place, finished, reporter, code)

@@ -23,11 +23,12 @@ from orchestrator.errors import UsageError
         ("orchestrate schema plan", "of `orchestrate plan -o json`"),
         ("orchestrate schema events", "of a line of `orchestrate build --events FILE`"),
         ("orchestrate schema graph", "of `orchestrate graph -o json`"),
+        ("orchestrate schema diff", "of `orchestrate diff -o json`"),
     ),
 )
 @click.argument(
     "of",
-    type=click.Choice(("hierarchy", "include", "plan", "events", "graph")),
+    type=click.Choice(("hierarchy", "include", "plan", "events", "graph", "diff")),
     default="hierarchy",
 )
 @click.option(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @command(
     "status",
     about=f"""Show, per image, what is current, its digest and age, and how far behind it is;
-    and what is published and in no file any more.
+    what is published and in no file any more, and who is at work.
 
     {ABOUT_SELECTORS}
     """,
@@ -35,6 +35,7 @@ def status(session: Session, selection: Selection, every: bool) -> int:
     from orchestrator import questions
     from orchestrator.render.json import status_json
     from orchestrator.render.orphans import orphans_json, orphans_text
+    from orchestrator.render.standing import standing_json, standing_text
     from orchestrator.render.text import status_text
 
     with workplace(session) as place:
@@ -42,11 +43,13 @@ def status(session: Session, selection: Selection, every: bool) -> int:
         found = questions.status(place.hierarchy, place.doors, chosen)
         # Whoever asks for some images does not ask what else there is.
         orphans = None if chosen.terms else questions.orphans(place.hierarchy, place.doors)
+        standing = place.doors.history.leases.standing(place.hierarchy.name)
     every = every or session.settings.verbose
     return session.answer(
         lambda style: (
             status_text(found, style, every=every)
             + (orphans_text(orphans, style) if orphans else "")
+            + standing_text(standing, style)
         ),
-        lambda: {**status_json(found), **orphans_json(orphans)},
+        lambda: {**status_json(found), **orphans_json(orphans), **standing_json(standing)},
     )

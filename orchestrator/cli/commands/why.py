@@ -15,12 +15,15 @@ from orchestrator.cli.workplace import Workplace, workplace
     published and as it is now.""",
     examples=(
         ("orchestrate why gunicorn", "part by part"),
-        ("orchestrate why gunicorn --command", "the exact `docker buildx build` of it"),
+        ("orchestrate why gunicorn --command", "the exact `docker buildx build`s of it"),
     ),
 )
 @click.argument("image")
 @click.option(
-    "--command", "wants_command", is_flag=True, help="Print the build's exact command line."
+    "--command",
+    "wants_command",
+    is_flag=True,
+    help="Print the exact command line of each platform's build.",
 )
 def why(session: Session, image: str, wants_command: bool) -> int:
     """Look, and explain."""
@@ -41,14 +44,20 @@ def _command(session: Session, place: Workplace, image: str) -> int:
     from orchestrator import questions
     from orchestrator.doors.buildx import command as command_line
 
-    line = command_line(questions.build_command(place.hierarchy, place.doors, image))
+    requests = questions.build_command(place.hierarchy, place.doors, image)
+    lines = {request.platform: command_line(request) for request in requests}
     code = session.answer(
-        lambda style: shlex.join(line) + "\n",
-        lambda: {"format": 1, "kind": "command", "image": image, "command": list(line)},
+        lambda style: "".join(f"{shlex.join(line)}\n" for line in lines.values()),
+        lambda: {
+            "format": 1,
+            "kind": "command",
+            "image": image,
+            "commands": {platform: list(line) for platform, line in lines.items()},
+        },
     )
     context = place.hierarchy.images[image].context
     session.say(
-        f"# reads the context from standard input: a normalised tar of {context}, which "
+        f"# each reads the context from standard input: a normalised tar of {context}, which "
         "orchestrate makes; writes an OCI layout, as a tar, to standard output"
     )
     return code

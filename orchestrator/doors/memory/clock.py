@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 
 class MemoryClock:
@@ -17,6 +18,7 @@ class MemoryClock:
         self._now_s = now_s
         self._monotonic_s = 0.0
         self._slept_s: list[float] = []
+        self._alarms: list[tuple[float, Callable[[], None]]] = []
 
     def now_s(self) -> float:
         """Return seconds since 1970 UTC."""
@@ -40,6 +42,35 @@ class MemoryClock:
             self._slept_s.append(seconds)
             self._now_s += seconds
             self._monotonic_s += seconds
+
+    def wait(self, event: threading.Event, seconds: float, *others: threading.Event) -> bool:
+        """Let the time pass at once, up to the moment at which an alarm sets one of the events."""
+        end_s = self.monotonic_s() + max(seconds, 0.0)
+        while not any(each.is_set() for each in (event, *others)):
+            alarm = self._next_alarm(end_s)
+            self.sleep(max((alarm[0] if alarm else end_s) - self.monotonic_s(), 0.0))
+            if alarm is None:
+                return False
+            alarm[1]()
+        return True
+
+    def alarm(self, at_s: float, action: Callable[[], None]) -> None:
+        """Do something when somebody waits past a moment.
+
+        Args:
+            at_s: of the monotonic time.
+            action: called in the thread that waits, before it goes on.
+        """
+        with self._lock:
+            self._alarms.append((at_s, action))
+
+    def _next_alarm(self, end_s: float) -> tuple[float, Callable[[], None]] | None:
+        with self._lock:
+            due = [alarm for alarm in self._alarms if alarm[0] <= end_s]
+            first = min(due, key=lambda alarm: alarm[0], default=None)
+            if first is not None:
+                self._alarms.remove(first)
+            return first
 
     def set_now(self, now_s: float) -> None:
         """Set the wall clock, also back; the monotonic one does not notice."""

@@ -157,6 +157,8 @@ class MemoryTree:
     def remove(self, path: str) -> None:
         """Take away what is at a path and below it; nothing there is fine."""
         self._children.get(directory_of(path), {}).pop(path.rpartition("/")[2], None)
+        if path not in self._children:
+            return  # Below a file there is nothing, and there may be thousands of directories.
         for directory in [d for d in self._children if d == path or d.startswith(f"{path}/")]:
             del self._children[directory]
 

@@ -117,6 +117,7 @@ class MemoryMachine:
         sizes: directory → bytes.
         others: other processes of this program.
         emulators: architectures whose emulator is installed.
+        moved: databases that were moved aside.
     """
 
     host: str = "here"
@@ -126,6 +127,7 @@ class MemoryMachine:
     sizes: dict[str, int] = field(default_factory=dict)
     others: int | None = 0
     emulators: frozenset[str] = frozenset()
+    moved: list[str] = field(default_factory=list)
 
     def disk(self, path: str) -> Disk:
         """Return the one disk."""
@@ -134,6 +136,17 @@ class MemoryMachine:
     def entries(self, directory: str) -> tuple[Entry, ...]:
         """Return what is in a directory, sorted by name; empty where it is absent."""
         return tuple(sorted(self.folders.get(directory, ()), key=lambda entry: entry.name))
+
+    def remove(self, path: str) -> None:
+        """Remove something; it may be gone already."""
+        folder, _, name = path.rpartition("/")
+        left = tuple(entry for entry in self.folders.get(folder, ()) if entry.name != name)
+        self.folders[folder] = left
+
+    def move_aside(self, path: str) -> str:
+        """Remember the path in :attr:`moved`."""
+        self.moved.append(path)
+        return f"{path}.damaged"
 
     def size_bytes(self, directory: str) -> int:
         """Return how much the files below a directory take; 0 where it is absent."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 
+from orchestrator.doors.memory.leases import MemoryLeases
 from orchestrator.errors import StateUnavailable
+from orchestrator.model.lease import Lease
 from orchestrator.model.measure import Ended
 from orchestrator.model.observation import Sighting
-from orchestrator.model.packages import PackageAnswer
+from orchestrator.model.packages import PackageAnswer, answers_kept_since
 from orchestrator.model.run import (
     JournalledMove,
     MoveState,
@@ -22,46 +26,99 @@ from orchestrator.model.run import (
 
 
 class MemoryHistory:
-    """The diary in memory. Thread-safe."""
+    """The diary in memory. Thread-safe.
+
+    Attributes:
+        leases: who may write.
+    """
 
     def __init__(self) -> None:
+        self.leases = MemoryLeases()
+        self._lease: Lease | None = None
         self._lock = threading.Lock()
         self._runs: dict[str, Run] = {}
+        self._plans: dict[str, str] = {}
         self._results: dict[str, list[StepResult]] = {}
         self._moves: dict[str, list[JournalledMove]] = {}
         self._claims: dict[tuple[str, str], str] = {}
         self._sightings: dict[tuple[str, str, str], Sighting] = {}
         self._answers: dict[tuple[str, str], PackageAnswer] = {}
 
-    def begin_run(self, run: Run) -> None:
-        """Write a run that starts."""
-        with self._lock:
+    def fenced(self, lease: Lease) -> MemoryHistory:
+        """Return the same diary, in which one can write only as long as a lease is good."""
+        same = copy(self)
+        same._lease = lease
+        return same
+
+    def begin_run(self, run: Run, plan: str = "") -> None:
+        """Write a run that starts, and with it the plan that it carries out."""
+        with self._writing():
             if run.id in self._runs:
                 raise StateUnavailable(f"run {run.id} has begun before")
             self._runs[run.id] = run
+            self._plans[run.id] = plan
+
+    def kept_plan(self, run_id: str) -> str:
+        """Return the plan that a run began with; empty where none is kept."""
+        with self._lock:
+            return self._plans.get(run_id, "")
+
+    def unsettled(self, hierarchy: str) -> tuple[Run, ...]:
+        """Return the runs that never ended, or whose moves never did; see the protocol."""
+        with self._lock:
+            found = [
+                run
+                for run in self._runs.values()
+                if run.hierarchy == hierarchy
+                and (
+                    run.state is RunState.RUNNING
+                    or any(m.state is MoveState.PLANNED for m in self._moves.get(run.id, ()))
+                )
+            ]
+            return tuple(sorted(found, key=lambda run: (run.started_at, run.id)))
+
+    def unfinished(self, hierarchy: str) -> tuple[Run, ...]:
+        """Return the runs that left something, and that no other one resumes."""
+        with self._lock:
+            resumed = {run.resumes for run in self._runs.values()}
+            found = [
+                run
+                for run in self._runs.values()
+                if run.hierarchy == hierarchy
+                and run.state is not RunState.SUCCEEDED
+                and run.id not in resumed
+            ]
+            return tuple(sorted(found, key=lambda r: (r.started_at, r.id), reverse=True))
 
     def finish_run(self, run_id: str, state: RunState, finished_at: str) -> None:
         """Write how a run ended."""
-        with self._lock:
+        with self._writing():
             self._expect(run_id)
             self._runs[run_id] = replace(self._runs[run_id], state=state, finished_at=finished_at)
 
     def record_step(self, run_id: str, result: StepResult) -> None:
         """Write one step's result."""
-        with self._lock:
+        with self._writing():
             self._expect(run_id)
-            self._results.setdefault(run_id, []).append(result)
+            results = self._results.setdefault(run_id, [])
+            tries = 1 + sum(each.image == result.image for each in results)
+            results.append(replace(result, tries=tries))
 
     def claim(self, repository: str, key: str, digest: str, run_id: str) -> str:
         """Claim a key once for all, or learn who did; see the protocol."""
-        with self._lock:
+        with self._writing():
             return self._claims.setdefault((repository, key), digest)
+
+    def claimed(self, repository: str, key: str) -> str | None:
+        """Return the digest that a key was claimed for; None where nobody has."""
+        with self._lock:
+            return self._claims.get((repository, key))
 
     def replace_claim(
         self, repository: str, key: str, *, lost: str, digest: str, run_id: str
     ) -> bool:
         """Replace a claim whose digest is not in the registry, if it still says ``lost``."""
-        with self._lock:
+        with self._writing():
             if self._claims.get((repository, key)) != lost:
                 return False
             self._claims[repository, key] = digest
@@ -69,18 +126,20 @@ class MemoryHistory:
 
     def journal(self, run_id: str, moves: tuple[JournalledMove, ...]) -> None:
         """Write moves before any of them is done."""
-        with self._lock:
+        with self._writing():
             if moves:
                 self._expect(run_id)
             self._moves.setdefault(run_id, []).extend(moves)
 
     def settle(self, run_id: str, move: JournalledMove, state: MoveState) -> None:
         """Write how one move ended."""
-        with self._lock:
+        with self._writing():
             moves = self._moves.get(run_id, [])
             for n in reversed(range(len(moves))):
                 if _tag_of(moves[n]) == _tag_of(move):
-                    moves[n] = replace(moves[n], state=state)
+                    moves[n] = replace(
+                        moves[n], state=state, held_by=move.held_by, held_for=move.held_for
+                    )
                     return
             raise StateUnavailable(f"no move of {move.repository}:{move.tag} in run {run_id}")
 
@@ -88,6 +147,17 @@ class MemoryHistory:
         """Return a run's moves, in the order they were written."""
         with self._lock:
             return tuple(self._moves.get(run_id, ()))
+
+    def held(self, hierarchy: str) -> tuple[tuple[str, JournalledMove], ...]:
+        """Return (run, move) of everything that runs of a hierarchy held, the newest run first."""
+        with self._lock:
+            return tuple(
+                (run_id, move)
+                for run_id in sorted(self._moves, reverse=True)
+                if run_id in self._runs and self._runs[run_id].hierarchy == hierarchy
+                for move in self._moves[run_id]
+                if move.state is MoveState.HELD
+            )
 
     def runs(self, limit: int = 20) -> tuple[Run, ...]:
         """Return the newest runs, newest first."""
@@ -129,13 +199,21 @@ class MemoryHistory:
 
     def durations(self) -> Mapping[str, float]:
         """Return image id → seconds its last build took."""
+        return {result.image: result.duration_s for result in self._built()}
+
+    def sizes(self) -> Mapping[str, int]:
+        """Return image id → bytes that its layers had after its last build, compressed."""
+        return {result.image: result.size_bytes for result in self._built()}
+
+    def _built(self) -> list[StepResult]:
+        """Return the results of all builds, the newest run's last."""
         with self._lock:
-            return {
-                result.image: result.duration_s
+            return [
+                result
                 for run_id in sorted(self._results)
                 for result in self._results[run_id]
                 if result.outcome in (Outcome.BUILT, Outcome.UNCHANGED)
-            }
+            ]
 
     def ended(self) -> tuple[Ended, ...]:
         """Return how every step of every run ended, in the order of the runs; every try is one."""
@@ -185,7 +263,7 @@ class MemoryHistory:
 
     def see(self, hierarchy: str, sightings: tuple[Sighting, ...], now_s: float) -> None:
         """Add to the ledger what is not in it; see the protocol."""
-        with self._lock:
+        with self._writing():
             for seen in sightings:
                 self._sightings.setdefault((hierarchy, seen.source, seen.fingerprint), seen)
             for name, seen in self._sightings.items():
@@ -194,7 +272,7 @@ class MemoryHistory:
 
     def absorb(self, hierarchy: str, source: str, fingerprint: str, at: str) -> None:
         """Write that every descendant stands on a content of an upstream; see the protocol."""
-        with self._lock:
+        with self._writing():
             content = self._sightings.get((hierarchy, source, fingerprint))
             for name, seen in self._sightings.items():
                 if (
@@ -216,9 +294,19 @@ class MemoryHistory:
 
     def keep_answers(self, answers: tuple[PackageAnswer, ...]) -> None:
         """Write answers in the place of the former ones of the same digest and platform."""
-        with self._lock:
+        with self._writing():
             for answer in answers:
                 self._answers[answer.digest, answer.platform] = answer
+            since = answers_kept_since(answers)
+            self._answers = {k: a for k, a in self._answers.items() if a.asked_at >= since}
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Hold the lock, as somebody who may write."""
+        with self._lock:
+            if self._lease is not None:
+                self.leases.require(self._lease)
+            yield
 
     def _expect(self, run_id: str) -> None:
         if run_id not in self._runs:

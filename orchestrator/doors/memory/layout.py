@@ -38,6 +38,7 @@ class MemoryLayout:
         labels: Mapping[str, str],
         parent: Mapping[str, object],
         below: Sequence[tuple[Descriptor, bytes]],
+        cache: str = "",
     ) -> None:
         """Add one platform's image.
 
@@ -48,11 +49,12 @@ class MemoryLayout:
             labels: added to the parent's.
             parent: the parent's configuration; empty for FROM scratch.
             below: the parent's layers and their blobs, lowest first.
+            cache: BuildKit's inline cache; empty for none.
         """
         for descriptor, content in below:
             self._blobs[descriptor.digest] = content
         own = self._add(gzip.compress(layer, mtime=0), OCI_LAYER)
-        config = self._add(_config(platform, layer, created_s, labels, parent), OCI_CONFIG)
+        config = self._add(_config(platform, layer, created_s, labels, parent, cache), OCI_CONFIG)
         layers = [*(descriptor for descriptor, _ in below), own]
         manifest = self._add(_manifest(config, layers), OCI_MANIFEST)
         self._images.append(
@@ -128,6 +130,7 @@ def _config(
     created_s: int,
     labels: Mapping[str, str],
     parent: Mapping[str, object],
+    cache: str,
 ) -> bytes:
     created = rfc3339(created_s)
     os, architecture, *variant = platform.split("/")
@@ -152,6 +155,7 @@ def _config(
                 "type": "layers",
                 "diff_ids": [*(below if isinstance(below, list) else []), sha256(layer)],
             },
+            **({"moby.buildkit.cache.v0": cache} if cache else {}),
         }
     )
 

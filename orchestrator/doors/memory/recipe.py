@@ -93,7 +93,7 @@ def read_instructions(request: BuildRequest, files: Mapping[str, bytes]) -> tupl
 def check_instructions(
     request: BuildRequest, instructions: tuple[Instruction, ...], files: Mapping[str, bytes]
 ) -> None:
-    """Fail where BuildKit would, on any platform.
+    """Fail where BuildKit would.
 
     A command fails when its last part is ``exit N`` or ``false``.
 
@@ -101,16 +101,15 @@ def check_instructions(
         BuildFailed: an unknown instruction, a file that is not in the context, a required secret
             that the request does not have, or a command that fails.
     """
-    for platform in request.image.platforms:
-        variables = _variables(request, instructions, platform)
-        for each in instructions:
-            cause = _problem(each, request, files, variables)
-            if cause is not None:
-                raise BuildFailed(
-                    f"{request.image.dockerfile}:{each.line}: {each.text}",
-                    cause=cause,
-                    log_tail=(each.text,),
-                )
+    variables = _variables(request, instructions, request.platform)
+    for each in instructions:
+        cause = _problem(each, request, files, variables)
+        if cause is not None:
+            raise BuildFailed(
+                f"{request.image.dockerfile}:{each.line}: {each.text}",
+                cause=cause,
+                log_tail=(each.text,),
+            )
 
 
 def make_layer(

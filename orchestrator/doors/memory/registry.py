@@ -100,8 +100,15 @@ class MemoryRegistry:
         with self._call("manifest", repository, reference):
             return self._find(repository, reference)
 
-    def put_manifest(self, repository: Repository, reference: str, manifest: Manifest) -> None:
-        """Store a manifest under a tag or its digest, unconditionally.
+    def put_manifest(
+        self,
+        repository: Repository,
+        reference: str,
+        manifest: Manifest,
+        *,
+        before: Callable[[], None] | None = None,
+    ) -> None:
+        """Store a manifest under a tag or its digest, unconditionally; see the protocol.
 
         Raises:
             RegistryUnavailable: it names a blob or manifest that the repository lacks.
@@ -110,6 +117,8 @@ class MemoryRegistry:
         _require_reference(reference)
         if is_digest(reference) and reference != manifest.digest:
             raise ValueError(f"{reference} is not the digest of manifest {manifest.digest}")
+        if before is not None:
+            before()
         with self._call("put_manifest", repository, reference):
             self._require_valid(repository, manifest)
             contents = self._repositories.setdefault(repository, _Contents())

@@ -15,11 +15,9 @@ import httpx2
 
 from orchestrator.errors import AccessDenied, RegistryUnavailable
 from orchestrator.model.names import DOCKER_HUB, Repository, is_digest, short_digest
+from orchestrator.model.transient import TRANSIENT_STATUSES
 
 E = TypeVar("E", bound=BaseException)
-
-#: Answers that another try may change.
-TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 
 #: Largest part of a message of the registry's that reaches a user, in characters.
 MESSAGE_LIMIT = 200

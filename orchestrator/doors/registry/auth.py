@@ -15,7 +15,6 @@ import httpx2
 from orchestrator.doors.protocols import Clock
 from orchestrator.doors.registry.addresses import base_url, is_loopback
 from orchestrator.doors.registry.answers import (
-    TRANSIENT_STATUSES,
     Answer,
     OutOfTime,
     TransientFault,
@@ -28,6 +27,7 @@ from orchestrator.doors.registry.connections import AnswerTooLarge, Connections
 from orchestrator.doors.registry.credentials import Credential, CredentialSource
 from orchestrator.doors.registry.retry import Deadline, retry_after_s
 from orchestrator.errors import AccessDenied, RegistryUnavailable
+from orchestrator.model.transient import TRANSIENT_STATUSES
 
 #: What a token is worth that does not say so. Source: the distribution token specification.
 DEFAULT_LIFETIME_S = 60.0

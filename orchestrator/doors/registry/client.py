@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -61,6 +62,7 @@ class HttpRegistry:
         chunk_bytes: how much of a large blob is read at once, or sent at once to registries that
             refuse it in one request.
         clock: None for the machine's.
+        hurry: once it is set nobody waits between tries any more; None: nobody sets it.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class HttpRegistry:
         retries: Retries | None = None,
         chunk_bytes: int = 8 * 1024 * 1024,
         clock: Clock | None = None,
+        hurry: threading.Event | None = None,
     ) -> None:
         self._session = Session(
             plain_http=plain_http,
@@ -84,6 +87,7 @@ class HttpRegistry:
             deadlines=deadlines or Deadlines(),
             retries=retries or Retries(),
             clock=clock or RealClock(),
+            hurry=hurry,
         )
         self._uploads = Uploads(self._session, chunk_bytes)
         self._downloads = Downloads(self._session, chunk_bytes)
@@ -146,8 +150,15 @@ class HttpRegistry:
             self._cache.put(manifest.digest, manifest.content)
         return manifest
 
-    def put_manifest(self, repository: Repository, reference: str, manifest: Manifest) -> None:
-        """Store a manifest under a tag or its digest, unconditionally.
+    def put_manifest(
+        self,
+        repository: Repository,
+        reference: str,
+        manifest: Manifest,
+        *,
+        before: Callable[[], None] | None = None,
+    ) -> None:
+        """Store a manifest under a tag or its digest, unconditionally; see the protocol.
 
         Raises:
             RegistryUnavailable: refused, or stored under another digest.
@@ -158,7 +169,13 @@ class HttpRegistry:
         call = manifest_call(
             "PUT", repository, reference, expect=(200, 201, 202), manifest=manifest
         )
-        answer = self._session.send(call)
+
+        def put(deadline: Deadline) -> Answer:
+            if before is not None:
+                before()
+            return self._session.send_once(call, deadline)
+
+        answer = self._session.run(call.registry, put)
         stored = answer.headers.get("docker-content-digest") or self.resolve(
             repository, manifest.digest
         )

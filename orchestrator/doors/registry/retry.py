@@ -123,11 +123,17 @@ class Retrier:
     """Runs operations until they succeed, fail for good, or tries or time are used up.
 
     Thread-safe. Remembers for a moment which hosts did not answer at all.
+
+    Args:
+        retries: how often.
+        clock: for the pauses.
+        hurry: once it is set there are no more pauses: one that has begun ends, with a last try.
     """
 
-    def __init__(self, retries: Retries, clock: Clock) -> None:
+    def __init__(self, retries: Retries, clock: Clock, hurry: threading.Event) -> None:
         self._retries = retries
         self._clock = clock
+        self._hurry = hurry
         self._lock = threading.Lock()
         self._given_up_s: dict[str, float] = {}
 
@@ -177,16 +183,21 @@ class Retrier:
 
         def is_last(state: tenacity.RetryCallState) -> bool:
             fault = _fault(state)
+            if self._hurry.is_set():
+                return True
             if fault.unreachable and self._lately_unreachable(registry):
                 return True
             limit = retries.connect_attempts if fault.unreachable else retries.attempts
             return state.attempt_number >= limit or deadline.remaining_s() < state.upcoming_sleep
 
+        def pause(seconds: float) -> None:
+            self._clock.wait(self._hurry, seconds)
+
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TransientFault),
             wait=pause_s,
             stop=is_last,
-            sleep=self._clock.sleep,
+            sleep=pause,
             reraise=True,
         )
         try:
@@ -221,5 +232,6 @@ def _final(fault: TransientFault, attempts: int) -> RegistryUnavailable:
         error.what += f", {attempts} tries"
     if fault.retry_after_s:
         error.what += f"; it asks to be left alone for {fault.retry_after_s:g} s"
+        error.retry_after_s = fault.retry_after_s
     error.args = (error.what,)
     return error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection
 from typing import TypeVar
 
@@ -10,7 +11,6 @@ import httpx2
 from orchestrator.doors.protocols import Clock
 from orchestrator.doors.registry.addresses import base_url, is_loopback, on_origin, same_origin
 from orchestrator.doors.registry.answers import (
-    TRANSIENT_STATUSES,
     Answer,
     Call,
     OutOfTime,
@@ -30,6 +30,7 @@ from orchestrator.doors.registry.retry import (
     Retries,
     retry_after_s,
 )
+from orchestrator.model.transient import TRANSIENT_STATUSES
 
 T = TypeVar("T")
 
@@ -53,6 +54,7 @@ class Session:
         deadlines: Deadlines,
         retries: Retries,
         clock: Clock,
+        hurry: threading.Event | None = None,
     ) -> None:
         self.deadlines = deadlines
         self._plain_http = frozenset(plain_http)
@@ -64,7 +66,7 @@ class Session:
             guest_of=[self.base_url(registry) for registry in guest_of],
             deadlines=deadlines,
         )
-        self._retrier = Retrier(retries, clock)
+        self._retrier = Retrier(retries, clock, hurry or threading.Event())
         self._authorizer = Authorizer(
             connections=self._connections,
             credentials=credentials,

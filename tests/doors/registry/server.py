@@ -9,11 +9,12 @@ import json
 import threading
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from orchestrator.doors.memory.registry import MemoryRegistry
@@ -36,11 +37,48 @@ class _Fault:
     times: int
 
 
-class RegistryServer:
-    """Options are attributes, to be set before the first request or between requests.
+class FaultyServer(ABC):
+    """A web server in this process that answers as it should, or as it is told.
 
     Attributes:
         address: host:port.
+        released: set when it stops; who stalls waits for it.
+    """
+
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self.released = threading.Event()
+        self._http = ThreadingHTTPServer((host, 0), Handler)
+        self._http.daemon_threads = True
+        self._http.owner = self  # type: ignore[attr-defined]
+        name = "localhost" if host == "127.0.0.1" else host
+        self.address = f"{name}:{self._http.server_address[1]}"
+
+    @abstractmethod
+    def take_fault(self, seen: Seen) -> Misbehaviour | None:
+        """Record a request and return what to do to it."""
+
+    @abstractmethod
+    def serve(self, seen: Seen) -> Reply:
+        """Do what a request asks for."""
+
+    @contextmanager
+    def running(self) -> Iterator[Self]:
+        """Serve while the context lasts."""
+        thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self.released.set()
+            self._http.shutdown()
+            self._http.server_close()
+            thread.join()
+
+
+class RegistryServer(FaultyServer):
+    """Options are attributes, to be set before the first request or between requests.
+
+    Attributes:
         registry: what it holds; repositories are under ``address``.
         seen: every request, oldest first.
         login: "", "basic" or "bearer".
@@ -57,6 +95,7 @@ class RegistryServer:
     """
 
     def __init__(self, host: str = "127.0.0.1") -> None:
+        super().__init__(host)
         self.registry = MemoryRegistry()
         self.seen: list[Seen] = []
         self.login = ""
@@ -70,16 +109,10 @@ class RegistryServer:
         self.takes_whole_blobs = True
         self.gives_parts = True
         self.storage: str | None = None
-        self.released = threading.Event()
         self.uploads: dict[str, bytearray] = {}
         self.tokens: dict[str, frozenset[str]] = {}
         self._faults: list[_Fault] = []
         self._lock = threading.Lock()
-        self._http = ThreadingHTTPServer((host, 0), Handler)
-        self._http.daemon_threads = True
-        self._http.owner = self  # type: ignore[attr-defined]
-        name = "localhost" if host == "127.0.0.1" else host
-        self.address = f"{name}:{self._http.server_address[1]}"
 
     def repository(self, path: str = "gold/base") -> Repository:
         """Return one of its repositories."""
@@ -103,29 +136,25 @@ class RegistryServer:
                     return fault.misbehave
         return None
 
-    @contextmanager
-    def running(self) -> Iterator[RegistryServer]:
-        """Serve while the context lasts."""
-        thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self.released.set()
-            self._http.shutdown()
-            self._http.server_close()
-            thread.join()
+    def serve(self, seen: Seen) -> Reply:
+        """Do what a request asks for."""
+        return serve(self, seen)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection."""
+    """One connection.
 
+    Attributes:
+        body_digest: of the request that is being answered.
+    """
+
+    body_digest = ""
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     timeout = 30
 
     @property
-    def owner(self) -> RegistryServer:
+    def owner(self) -> FaultyServer:
         return self.server.owner  # type: ignore[attr-defined, no-any-return]
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
@@ -143,13 +172,14 @@ class Handler(BaseHTTPRequestHandler):
         if len(body) < length:
             self.close_connection = True
             return
+        self.body_digest = sha256(body)
         headers = {name.lower(): value for name, value in self.headers.items()}
         seen = Seen(self.command, self.path, headers, body)
         misbehave = self.owner.take_fault(seen)
         if misbehave is None:
-            self.reply(serve(self.owner, seen))
+            self.reply(self.owner.serve(seen))
         else:
-            misbehave(self, lambda: serve(self.owner, seen))
+            misbehave(self, lambda: self.owner.serve(seen))
 
     def __getattr__(self, name: str) -> Callable[[], None]:
         # http.server looks for do_GET and so on.
@@ -162,7 +192,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(reply.body) if length is None else length))
+        if "Content-Length" not in reply.headers:
+            self.send_header("Content-Length", str(len(reply.body) if length is None else length))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(reply.body)

@@ -14,8 +14,9 @@ import pytest
 
 from orchestrator.doors.memory.clock import MemoryClock
 from orchestrator.doors.registry import Deadlines, HttpRegistry
-from orchestrator.errors import AccessDenied, RegistryUnavailable
+from orchestrator.errors import AccessDenied, LeaseLost, RegistryUnavailable
 from orchestrator.model.names import Repository
+from orchestrator.model.transient import TRANSIENT_STATUSES
 from tests.doors.registry.misbehaviour import (
     answers,
     drips,
@@ -67,6 +68,27 @@ def test_transient_answer_is_asked_again(
     assert door.resolve(server.repository(), "stable") == INDEX.digest
     assert len(clock.slept_s) == 1
     assert 0.5 <= clock.slept_s[0] <= 1.0
+
+
+def test_who_may_write_no_more_does_not_try_again(
+    server: RegistryServer, door: HttpRegistry
+) -> None:
+    """It is looked at before every try, since a registry may ask for long pauses."""
+    looks: list[str] = []
+
+    def look() -> None:
+        looks.append("")
+        if len(looks) == 2:
+            raise LeaseLost("another one is at work")
+
+    repository = server.repository()
+    server.fault("PUT", "", answers(503))
+    with pytest.raises(LeaseLost):
+        door.put_manifest(repository, "next", INDEX, before=look)
+    assert door.resolve(repository, "next") is None
+    looks.append("")
+    door.put_manifest(repository, "next", INDEX, before=look)
+    assert (door.resolve(repository, "next"), len(looks)) == (INDEX.digest, 4)
 
 
 def test_pauses_grow_and_end(
@@ -151,6 +173,32 @@ def test_pause_beyond_the_deadline_is_not_begun(server: RegistryServer) -> None:
         door.resolve(server.repository(), "stable")
     assert clock.slept_s == ()
     assert "docker login" in caught.value.hint
+    # Whoever has more time may wait for as long, and ask again.
+    assert (caught.value.transient, caught.value.retry_after_s) == (True, 3600)
+
+
+def test_who_is_in_a_hurry_sits_out_no_pause(server: RegistryServer) -> None:
+    """A pause that has begun ends with a last try; after that there is one try for everything."""
+    clock, hurry = MemoryClock(), threading.Event()
+    clock.alarm(10.0, hurry.set)
+    server.fault("HEAD", "", answers(429, retry_after="50"), times=99)
+    with HttpRegistry(credentials=lambda _registry: None, clock=clock, hurry=hurry) as door:
+        for tries in ("2 tries; it asks", "; it asks"):
+            with pytest.raises(RegistryUnavailable, match=tries):
+                door.resolve(server.repository(), "stable")
+            assert clock.monotonic_s() == 10
+
+
+@pytest.mark.parametrize("status", [400, 405, 408, 413, 425, 429, 500, 501, 502, 503, 504, 507])
+def test_only_what_waiting_may_change_is_tried_again(
+    server: RegistryServer, door: HttpRegistry, clock: MemoryClock, status: int
+) -> None:
+    """Busy servers are asked again; refusals, and disks that somebody has to clear, are not."""
+    server.fault("HEAD", "", answers(status), times=99)
+    with pytest.raises(RegistryUnavailable) as caught:
+        door.resolve(server.repository(), "stable")
+    assert caught.value.transient == (status in TRANSIENT_STATUSES)
+    assert bool(clock.slept_s) == caught.value.transient
 
 
 @pytest.mark.parametrize("read", ["resolve", "manifest", "tags"])

@@ -1,0 +1,193 @@
+"""Two published digests of an image → what is different between them, on every platform. Reads."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from orchestrator.content.clamp import is_clampable, layer_tar
+from orchestrator.content.difference import file_sizes
+from orchestrator.doors.protocols import Registry
+from orchestrator.doors.protocols_sbom import Sboms
+from orchestrator.errors import CheckFailed, Unavailable
+from orchestrator.explain.change import Contents, platform_change
+from orchestrator.model.change import ImageChange, Package
+from orchestrator.model.image_config import diff_ids
+from orchestrator.model.manifest import Manifest
+from orchestrator.model.names import Repository, normal_platform
+from orchestrator.observe.sboms import packages_of
+
+#: Platforms looked at side by side, old and new ones.
+PARALLEL = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """A published image.
+
+    Attributes:
+        repository: where it is.
+        digest: of its index, or of its only manifest.
+    """
+
+    repository: Repository
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparing:
+    """What a comparison needs.
+
+    Attributes:
+        registry: the door.
+        sboms: looks into images that have no SBOM attached.
+        files: whether the layers are read too, for the files that make an image larger.
+        cancelled: set it to stop.
+    """
+
+    registry: Registry
+    sboms: Sboms
+    files: bool = False
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """One platform of one side, as far as little requests tell."""
+
+    side: Side
+    index: Manifest | None
+    manifest: Manifest
+    config: bytes
+
+    def diff_ids(self) -> tuple[str, ...]:
+        return tuple(diff_ids(self.config))
+
+
+def compare(was: Side | None, now: Side, comparing: Comparing) -> ImageChange:
+    """Return what is different between two published images.
+
+    What is equal on both sides is not looked into: a platform with the same manifest, and the
+    packages of one with the same layers.
+
+    Args:
+        was: the old one; None: there was none, and every platform is new.
+        now: the new one.
+        comparing: the doors, and what is asked for.
+
+    Raises:
+        CheckFailed: one of them is not in the registry, or is damaged.
+        RegistryUnavailable: a request failed.
+        Unavailable: it was stopped.
+    """
+    with ThreadPoolExecutor(PARALLEL, "compare") as pool:
+        before = _platforms(was, comparing, pool) if was else {}
+        after = _platforms(now, comparing, pool)
+        both = {p: (before.get(p), after.get(p)) for p in sorted(before.keys() | after.keys())}
+        sides = [(one, other) for pair in both.values() for one, other in (pair, pair[::-1])]
+        seen = list(pool.map(lambda pair: _contents(pair[0], pair[1], comparing), sides))
+    try:
+        changes = {
+            platform: platform_change(seen[2 * number], seen[2 * number + 1])
+            for number, platform in enumerate(both)
+        }
+    except ValueError as error:
+        raise CheckFailed(f"{now.repository}: {error}") from error
+    return ImageChange(was=was.digest if was else "", now=now.digest, platforms=changes)
+
+
+def _platforms(side: Side, comparing: Comparing, pool: ThreadPoolExecutor) -> dict[str, _Shown]:
+    top = _read(side, side.digest, comparing)
+    if not top.is_index:
+        only = _shown(side, None, top, comparing)
+        return {_platform_of(only): only}
+    inside = top.platforms()
+    shown = pool.map(
+        lambda digest: _shown(side, top, _read(side, digest, comparing), comparing),
+        inside.values(),
+    )
+    return dict(zip(inside, shown, strict=True))
+
+
+def _read(side: Side, digest: str, comparing: Comparing) -> Manifest:
+    found = comparing.registry.manifest(side.repository, digest)
+    if found is None:
+        raise CheckFailed(
+            f"{side.repository}@{digest} is not in the registry",
+            hint="somebody deleted it; `orchestrate digests` lists what is there",
+        )
+    return found
+
+
+def _shown(side: Side, index: Manifest | None, manifest: Manifest, comparing: Comparing) -> _Shown:
+    try:
+        digest = manifest.config_digest()
+    except ValueError as error:
+        raise CheckFailed(f"{side.repository}: {error}") from error
+    config = comparing.registry.blob(side.repository, digest)
+    return _Shown(side=side, index=index, manifest=manifest, config=config)
+
+
+def _platform_of(shown: _Shown) -> str:
+    value = json.loads(shown.config)
+    words = [value.get(key) for key in ("os", "architecture", "variant")]
+    return normal_platform("/".join(str(word) for word in words if word))
+
+
+def _contents(shown: _Shown | None, other: _Shown | None, comparing: Comparing) -> Contents | None:
+    """Return what a platform of one side is; what it has in common with the other is left out."""
+    if shown is None:
+        return None
+    packages: tuple[Package, ...] | None = ()
+    unknown = ""
+    if other is not None and shown.diff_ids() != other.diff_ids():
+        packages, unknown = packages_of(
+            shown.side.repository,
+            shown.manifest.digest,
+            shown.index,
+            registry=comparing.registry,
+            sboms=comparing.sboms,
+            cancelled=comparing.cancelled,
+        )
+    files, unread = None, ""
+    if comparing.files and other is not None:
+        files, unread = _files(shown, other, comparing)
+    return Contents(
+        size_bytes=sum(layer.size_bytes for layer in shown.manifest.layers()),
+        config=shown.config,
+        packages=packages,
+        unknown=unknown,
+        files=files,
+        unread=unread,
+    )
+
+
+def _files(shown: _Shown, other: _Shown, comparing: Comparing) -> tuple[Mapping[str, int], str]:
+    """Return path → bytes in the layers that the other side has not, and what was not read."""
+    common = Counter(layer.digest for layer in other.manifest.layers())
+    found: Counter[str] = Counter()
+    unread: list[str] = []
+    for number, layer in enumerate(shown.manifest.layers(), 1):
+        if common[layer.digest]:
+            common[layer.digest] -= 1
+            continue
+        if not is_clampable(layer.media_type):
+            unread.append(f"layer {number} is {layer.media_type}")
+            continue
+        blob = comparing.registry.read_blob(shown.side.repository, layer.digest)
+        try:
+            found.update(file_sizes(layer_tar(_until(blob, comparing), layer.media_type)))
+        except ValueError as error:
+            unread.append(f"layer {number}: {error}")
+    return dict(found), "; ".join(unread)
+
+
+def _until(chunks: Iterator[bytes], comparing: Comparing) -> Iterator[bytes]:
+    for chunk in chunks:
+        if comparing.cancelled.is_set():
+            raise Unavailable("comparing was stopped")
+        yield chunk
