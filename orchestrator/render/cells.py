@@ -14,6 +14,14 @@ import unicodedata
 _ARROW = re.compile(r" (→|->) ")
 _GLUED = "\u00a0\\1\u00a0"
 _WIDTHLESS = frozenset(("Mn", "Me", "Cf", "Cc"))
+#: Signs that Unicode 16 made wide, first and last; the data of older Pythons calls them narrow.
+_WIDENED = (
+    ("\u2630", "\u2637"),
+    ("\u268a", "\u268f"),
+    ("\u4dc0", "\u4dff"),
+    ("\U0001d300", "\U0001d356"),
+    ("\U0001d360", "\U0001d376"),
+)
 
 
 def cell_width(text: str) -> int:
@@ -28,7 +36,9 @@ def _width_of(character: str) -> int:
         return 1
     if unicodedata.category(character) in _WIDTHLESS:
         return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+    if unicodedata.east_asian_width(character) in "WF":
+        return 2
+    return 2 if any(first <= character <= last for first, last in _WIDENED) else 1
 
 
 def take(text: str, width: int) -> str:

@@ -34,6 +34,7 @@ from orchestrator.model.run import (
     StepResult,
 )
 from orchestrator.model.status import Explanation, ImageStatus, PartComparison
+from orchestrator.render.cells import cell_width
 from orchestrator.render.lines import event_line
 from orchestrator.render.measure import saved_text, slo_text
 from orchestrator.render.style import Style
@@ -223,6 +224,12 @@ def check(shown: str, style: Style) -> None:
         assert style.unicode or plain.isascii(), plain
     assert shown.endswith("\n")
     assert "\n\n\n" not in shown
+
+
+def test_signs_that_became_wide_are_counted_as_wide() -> None:
+    """Unicode 16 widened some; a Python that does not know yet breaks no line."""
+    signs = "\u2630\u268a\u4dc0\u4dff\U0001d300\U0001d356\U0001d360\U0001d376"
+    assert cell_width(signs) == cell_len(signs) == 2 * len(signs)
 
 
 @given(plans(), styles, st.booleans())
