@@ -23,7 +23,11 @@ class Part:
         image: image id.
         platform: ``os/arch``.
         labels: what the builder must have.
-        rank: the smaller one goes first.
+        rank: the smaller one goes first of those that the same builders may build, and of those
+            behind which as much is left.
+        urgency: the smaller one goes first, whoever may build it.
+        left_s: seconds of the longest chain that begins with it.
+        lasts_s: seconds that it is expected to take.
         parent: what its final stage stands on, by any name that stays the same in a run; empty:
             nothing.
     """
@@ -32,6 +36,9 @@ class Part:
     platform: str
     labels: Labels = ()
     rank: Rank = ()
+    urgency: Rank = ()
+    left_s: float = 0.0
+    lasts_s: float = 0.0
     parent: str = ""
 
 
@@ -56,6 +63,7 @@ class _State:
 
     Attributes:
         at: its place in the file.
+        slots: builds that it may run at once.
         native: platforms it runs natively; empty: nobody knows, and it takes all.
         platforms: those it says it can build for, emulated ones too; empty: nobody knows.
         free: slots that nothing is built in.
@@ -65,6 +73,7 @@ class _State:
     """
 
     at: int
+    slots: int
     labels: frozenset[tuple[str, str]]
     native: frozenset[str]
     platforms: frozenset[str] = frozenset()
@@ -86,7 +95,9 @@ class _Queue:
 
     Attributes:
         heap: rank, image, number and part; also of parts that do not wait any more.
+        ahead_s: seconds of such work that no builder was given yet.
         builders: those that may build them, though some may not answer now.
+        slots: of these builders.
         free: of those, the ones that answer and have a free slot.
         emulated: none of them is native.
     """
@@ -94,7 +105,9 @@ class _Queue:
     platform: str
     labels: frozenset[tuple[str, str]]
     heap: list[tuple[Rank, str, int, Part]] = field(default_factory=list)
+    ahead_s: float = 0.0
     builders: tuple[str | None, ...] = ()
+    slots: int = 0
     free: set[str | None] = field(default_factory=set)
     emulated: bool = False
 
@@ -115,6 +128,7 @@ class Dispatch:
         self._builders = {
             each.name: _State(
                 at=at,
+                slots=each.slots,
                 labels=frozenset(each.labels),
                 native=frozenset(each.platforms),
                 free=each.slots,
@@ -144,6 +158,10 @@ class Dispatch:
         builder.platforms = frozenset(platforms)
         self._sort_out()
 
+    def expect(self, platform: str, labels: Labels, lasts_s: float) -> None:
+        """Count on a part that will come; who never hears of any goes by chains alone."""
+        self._queue(platform, labels).ahead_s += lasts_s
+
     def wait(self, part: Part) -> None:
         """Let a part wait for a builder, whether there is one for it or not."""
         queue = self._queue(part.platform, part.labels)
@@ -158,10 +176,14 @@ class Dispatch:
     def next(self) -> Placement | None:
         """Take a slot for the part that comes first of those that can be built now.
 
+        That is the most urgent, then the one behind which most is left: its own chain, and what is
+        to come for the builders that may build it, over all their slots. So a builder that some
+        images cannot do without is not busy with others when these come.
+
         A part goes to a builder that is native for its platform; if there is none, to one that
-        can emulate it. Among those with a free slot the ones that hold its parent's layers come
-        first, then those with the most free slots, then those first in the file. A part that no
-        free builder can take holds up no other.
+        can emulate it. Among those with a free slot the ones that are good for the fewest sorts of
+        parts come first, then those that hold its parent's layers, then those with the most free
+        slots, then those first in the file. A part that no free builder can take holds up no other.
 
         Returns:
             None: there is nothing that can be built now.
@@ -170,12 +192,13 @@ class Dispatch:
             return None
         queue = min(
             (each for each in self._queues.values() if each.free and self._first(each)),
-            key=lambda each: (each.heap[0][:2], each.platform),
+            key=_turn,
             default=None,
         )
         if queue is None:
             return None
         part = heappop(queue.heap)[-1]
+        queue.ahead_s = max(queue.ahead_s - part.lasts_s, 0.0)
         del self._waiting[part.image, part.platform]
         name = self._best(queue, part)
         self._left -= 1
@@ -255,8 +278,12 @@ class Dispatch:
 
     def _best(self, queue: _Queue, part: Part) -> str | None:
         holders = self._holders.get((part.parent, part.platform), set()) if part.parent else set()
-        free = queue.free & holders or queue.free
-        return min(free, key=lambda name: (-self._builders[name].free, self._builders[name].at))
+
+        def worth(name: str | None) -> tuple[object, ...]:
+            each = self._builders[name]
+            return len(each.queues), name not in holders, -each.free, each.at
+
+        return min(queue.free, key=worth)
 
     def _hold(self, name: str | None, what: str, platform: str) -> None:
         if what:
@@ -287,9 +314,21 @@ class Dispatch:
         nearest = min(left.values(), default=0)
         queue.emulated = nearest > 0
         queue.builders = tuple(name for name, distance in left.items() if distance == nearest)
+        queue.slots = sum(self._builders[name].slots for name in queue.builders)
         queue.free = set()
         for name in queue.builders:
             builder = self._builders[name]
             builder.queues.append(queue)
             if builder.answers and builder.free > 0:
                 queue.free.add(name)
+
+
+def _turn(queue: _Queue) -> tuple[Any, ...]:
+    """Return what orders queues by their first parts.
+
+    No run is shorter than a chain, nor than the work of some builders ÷ their slots: the part goes
+    first behind which most of both is left.
+    """
+    part = queue.heap[0][-1]
+    left_s = part.left_s + queue.ahead_s / max(queue.slots, 1)
+    return part.urgency, -left_s, part.rank, part.image, part.platform

@@ -61,6 +61,15 @@ class Schedule:
         chain_s, size_bytes = self._remaining_s[image], self._sizes.get(image, 0)
         return self._urgency[image], -chain_s, -size_bytes, image
 
+    def lasts_s(self, image: str) -> float:
+        """Return how long a step is expected to take, in seconds."""
+        lasts_s: float = self._graph.nodes[image]["s"]
+        return lasts_s
+
+    def left_s(self, image: str) -> float:
+        """Return the seconds of the longest chain that begins with a step."""
+        return self._remaining_s[image]
+
     @property
     def unfinished(self) -> bool:
         """Whether some step was neither started nor blocked."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
 from orchestrator.build.step import Site
 from orchestrator.errors import (
@@ -41,6 +42,9 @@ from orchestrator.run.attaching import Attaching
 from orchestrator.run.ends import state_of
 from orchestrator.run.steps import Queued, bare_result, carry_out_steps
 from orchestrator.run.work import work_on
+
+if TYPE_CHECKING:
+    from orchestrator.plan.schedule import Schedule
 
 #: Steps at work beside those that build: one that is prepared, one whose blobs are on their way.
 BESIDE_BUILDS = 2
@@ -183,6 +187,9 @@ def _steps(
         # A registry may ask for an hour: who waits for that holds up no other image.
         return site.fleet.parked() + len(pauses)
 
+    def order_by(schedule: Schedule) -> None:
+        site.fleet.order_by(schedule, (site.hierarchy.images[step.image] for step in plan.steps))
+
     def work(step: Step, done: Mapping[str, StepResult]) -> StepResult:
         failure = unmirrored(step, mirrors)
         if failure:
@@ -197,7 +204,7 @@ def _steps(
         at_once=slots + (BESIDE_BUILDS if site.until_s is None else 0),
         durations=site.history.durations(),
         sizes=site.history.sizes(),
-        order_by=site.fleet.order_by,
+        order_by=order_by,
         parked=parked if site.until_s is None else lambda: 0,
         clock=site.clock,
         cancelled=site.cancelled,

@@ -6,9 +6,10 @@ What is decided is decided in :mod:`orchestrator.plan.dispatch`; here are the th
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from orchestrator.doors.protocols import Builder as Door
 from orchestrator.doors.protocols import Clock
@@ -16,8 +17,11 @@ from orchestrator.errors import BuilderUnavailable, BuildFailed, OrchestrateErro
 from orchestrator.model.event import Notice
 from orchestrator.model.hierarchy import Builder, Hierarchy, Image
 from orchestrator.model.run import FailureCause
-from orchestrator.plan.dispatch import Dispatch, Part, Placement, Rank
+from orchestrator.plan.dispatch import Dispatch, Part, Placement
 from orchestrator.run.waits import Waits
+
+if TYPE_CHECKING:
+    from orchestrator.plan.schedule import Schedule
 
 #: Seconds that a builder which had answered in this run is waited for.
 AWAITED_S = 120.0
@@ -111,16 +115,25 @@ class Fleet:
         self._losses: dict[tuple[str, str], int] = {}
         self._waits = Waits(clock)
         self._emulated: set[str] = set()
-        self._rank: Callable[[str], Rank] = lambda image: image
+        self._schedule: Schedule | None = None
         if len(builders) > 1:
             for each in builders:
                 if not each.platforms:
                     self._health[each.name].out_since_s = clock.monotonic_s()
                     self._dispatch.take_out(each.name)
 
-    def order_by(self, rank: Callable[[str], Rank]) -> None:
-        """Let parts take their turns by their images' ranks; nothing must wait yet."""
-        self._rank = rank
+    def order_by(self, schedule: Schedule, images: Iterable[Image]) -> None:
+        """Let parts take their turns by a schedule; nothing must wait yet.
+
+        Args:
+            schedule: of all steps.
+            images: theirs.
+        """
+        self._schedule = schedule
+        for image in images:
+            for platform in image.platforms:
+                lasts_s = schedule.lasts_s(image.id)
+                self._dispatch.expect(platform, image.builder_labels, lasts_s)
 
     def parked(self) -> int:
         """Return how many parts wait though there are free slots, because they fit none of them.
@@ -158,14 +171,7 @@ class Fleet:
             BuilderUnavailable: no builder that could build it answers.
             OrchestrateError: what ``stopped`` returned.
         """
-        final = image.final_parent()
-        part = Part(
-            image=image.id,
-            platform=platform,
-            labels=image.builder_labels,
-            rank=self._rank(image.id),
-            parent=final.subject if final else "",
-        )
+        part = self._part(image, platform)
         placement = self._wait_for(part, stopped)
         place = Place(builder=placement.builder)
         built = answered = False
@@ -195,6 +201,16 @@ class Fleet:
                 self._waits.change(image.id, placed=-1)
                 self._dispatch.end(placement, built=built)
                 self._hand_out()
+
+    def _part(self, image: Image, platform: str) -> Part:
+        final = image.final_parent()
+        parent, labels = final.subject if final else "", image.builder_labels
+        part = Part(image=image.id, platform=platform, labels=labels, parent=parent)
+        if self._schedule is None:
+            return part
+        rank, left_s = self._schedule.rank(image.id), self._schedule.left_s(image.id)
+        lasts_s = self._schedule.lasts_s(image.id)
+        return replace(part, rank=rank, urgency=rank[0], left_s=left_s, lasts_s=lasts_s)
 
     def _wait_for(self, part: Part, stopped: Callable[[], OrchestrateError | None]) -> Placement:
         waiter = _Waiter(part=part)

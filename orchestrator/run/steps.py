@@ -24,7 +24,7 @@ from orchestrator.model.run import Outcome, StepResult
 from orchestrator.model.time import rfc3339
 
 if TYPE_CHECKING:
-    from orchestrator.plan.schedule import Rank, Schedule
+    from orchestrator.plan.schedule import Schedule
 
 #: Steps that may wait for a builder while others, which need another one, go on.
 MOST_PARKED = 64
@@ -46,7 +46,7 @@ def carry_out_steps(
     until_s: float | None = None,
     urgency: Mapping[str, Urgency] | None = None,
     sizes: Mapping[str, int] | None = None,
-    order_by: Callable[[Callable[[str], Rank]], None] = lambda _: None,
+    order_by: Callable[[Schedule], None] = lambda _: None,
     parked: Callable[[], int] = lambda: 0,
     fail_fast: bool = False,
     failed: str = "",
@@ -70,7 +70,7 @@ def carry_out_steps(
             all that stands on it; what may come out without a build still starts.
         urgency: image id → what comes before the length of its chain.
         sizes: image id → bytes of its last build; the largest of equal chains goes first.
-        order_by: given what ranks images, before anything starts.
+        order_by: given the schedule before anything starts.
         parked: says how many of the steps at work keep nobody busy, so that as many more may start.
         fail_fast: the first failure sets ``cancelled``; what it stops is CANCELLED by that image.
         failed: with ``fail_fast``: an image that failed before any of them began; may be empty.
@@ -81,7 +81,7 @@ def carry_out_steps(
     steps = {step.image: step for step in plan.steps}
     stopping = stopping or threading.Event()
     schedule = Schedule(plan, durations, urgency, sizes)
-    order_by(schedule.rank)
+    order_by(schedule)
     done: dict[str, StepResult] = {}
     running: dict[str, float] = {}
     culprit = failed if fail_fast else ""

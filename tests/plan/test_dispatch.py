@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,6 +84,43 @@ def test_the_first_in_rank_goes_first_and_holds_up_nobody() -> None:
     assert dispatch.next() is None
     dispatch.end(given, built=True)
     assert placed(dispatch) == {"late@amd64": "x"}
+
+
+def test_the_part_behind_which_most_is_left_goes_first() -> None:
+    """Its own chain, and what is to come for the only builder that can build it."""
+    builders = [Builder(name="big", slots=1, labels=BIG), Builder(name="small", slots=1)]
+    for ahead_s, first in ((0.0, "chain"), (98.0, "chain"), (100.0, "picky")):
+        dispatch = Dispatch(builders)
+        dispatch.expect(AMD, BIG, ahead_s)
+        dispatch.wait(replace(part("other", rank=9), left_s=50.0))
+        dispatch.wait(replace(part("chain", rank=1), left_s=100.0))
+        dispatch.wait(replace(part("picky", rank=0, labels=BIG), left_s=1.0, lasts_s=1.0))
+        dispatch.take_out("small")
+        given = dispatch.next()
+        assert given is not None
+        assert given.part.image == first
+
+
+def test_what_is_urgent_goes_before_what_is_long() -> None:
+    """Whatever is left behind the others, and for their builders."""
+    dispatch = Dispatch([Builder(name="x", slots=1, labels=BIG)])
+    dispatch.expect(AMD, BIG, 1000.0)
+    dispatch.wait(replace(part("long", labels=BIG), urgency=1, left_s=1000.0))
+    dispatch.wait(replace(part("urgent"), urgency=0))
+    assert placed(dispatch) == {"urgent@amd64": "x"}
+
+
+def test_a_builder_that_others_need_is_taken_last() -> None:
+    """Though it has more room, and even holds the parent's layers."""
+    dispatch = Dispatch([Builder(name="big", slots=9, labels=BIG), Builder(name="small", slots=1)])
+    dispatch.expect(AMD, BIG, 1.0)
+    dispatch.wait(part("base", labels=BIG))
+    base = dispatch.next()
+    assert base is not None
+    dispatch.end(base, built=True)
+    for image in ("one", "two"):
+        dispatch.wait(part(image, parent="base"))
+    assert placed(dispatch) == {"one@amd64": "small", "two@amd64": "big"}
 
 
 def test_the_builder_that_holds_the_parent_comes_first() -> None:
