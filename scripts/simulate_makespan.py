@@ -17,11 +17,10 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from heapq import heappop, heappush
 from itertools import combinations, count
-from typing import Any
 
 from simulate_work import SHAPES, Labels, Work, draw
 
@@ -146,9 +145,20 @@ class _Turns:
         while self._left.get(self._level) == 0:
             self._level += 1
 
-    def rank(self, image: str) -> Any:
-        """Return what orders builds."""
-        return self._schedule.rank(image) if self._order is Order.OURS else self._arrived[image]
+    def part(self, image: str, part: Part) -> Part:
+        """Return a part with what orders it."""
+        if self._order is not Order.OURS:
+            return replace(part, rank=self._arrived[image])
+        rank, left_s = self._schedule.rank(image), self._schedule.left_s(image)
+        lasts_s = self._schedule.lasts_s(image)
+        return replace(part, rank=rank, urgency=rank[0], left_s=left_s, lasts_s=lasts_s)
+
+    def announce(self, work: Work, dispatch: Dispatch) -> None:
+        """Say what is to come, as a run does."""
+        if self._order is Order.OURS:
+            for image, platform in work.took_s:
+                lasts_s = self._schedule.lasts_s(image)
+                dispatch.expect(platform, work.labels[image], lasts_s)
 
     def _arrive(self, image: str) -> None:
         self._arrived[image] = next(self._arrivals)
@@ -166,6 +176,7 @@ def run(work: Work, order: Order, at_once: int | None = None) -> tuple[float, li
     """
     room = at_once or work.slots + BESIDE_BUILDS
     turns, dispatch = _Turns(work, order), Dispatch(work.builders)
+    turns.announce(work, dispatch)
     left: dict[str, int] = {}
     queue: list[tuple[float, int, Placement]] = []
     queued: set[tuple[str, str]] = set()
@@ -180,9 +191,9 @@ def run(work: Work, order: Order, at_once: int | None = None) -> tuple[float, li
             starts = bool(started)
             for image in started:
                 left[image] = len(work.platforms[image])
-                for part in _parts(image, work, turns.rank(image)):
+                for part in _parts(image, work):
                     queued.add((image, part.platform))
-                    dispatch.wait(part)
+                    dispatch.wait(turns.part(image, part))
             while (placement := dispatch.next()) is not None:
                 name = placement.part.image, placement.part.platform
                 queued.discard(name)
@@ -201,13 +212,12 @@ def run(work: Work, order: Order, at_once: int | None = None) -> tuple[float, li
     return now_s, began
 
 
-def _parts(image: str, work: Work, rank: Any) -> Iterator[Part]:
+def _parts(image: str, work: Work) -> Iterator[Part]:
     for platform in work.platforms[image]:
         yield Part(
             image=image,
             platform=platform,
             labels=work.labels[image],
-            rank=rank,
             parent=next(iter(work.parents[image]), ""),
         )
 
