@@ -12,7 +12,8 @@ import yaml
 
 from tests.cli.processes import REAL, ROOT
 
-pytestmark = pytest.mark.engine
+# It takes minutes, most of them in emulated programs: beside the other tests, not after them.
+pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("samples")]
 
 #: What `scripts/upstream` exits with where it can get no Debian image.
 _UNAVAILABLE = 5
