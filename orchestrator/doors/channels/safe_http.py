@@ -137,6 +137,9 @@ class SafeHttp:
             raise NoAnswer(f"its certificate is not valid: {error.verify_message}") from error
         except TimeoutError as error:
             raise NoAnswer(f"no whole answer within {self._limits.total_s:g} s") from error
+        except ConnectionError as error:
+            # With or without a reset: that is a matter of which packet was first.
+            raise NoAnswer("the connection broke") from error
         except OSError as error:
             raise NoAnswer(error.strerror or "the connection broke") from error
         except (http.client.HTTPException, ValueError) as error:
