@@ -28,6 +28,7 @@ LAYERS = (
         "orchestrator.build",
         "orchestrator.publish",
         "orchestrator.run",
+        "orchestrator.notify",
         "orchestrator.doctor",
     ),
     ("orchestrator.flow", "orchestrator.questions", "orchestrator.afterwards"),

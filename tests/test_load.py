@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from orchestrator.errors import InvalidInput
 from orchestrator.load import parse, resolve
 from orchestrator.load.order import ordered
+from orchestrator.model.announcement import EventType
 from orchestrator.model.hierarchy import (
     BuildCache,
     Builder,
@@ -24,12 +25,12 @@ from orchestrator.model.hierarchy import (
     Promote,
     Sbom,
     Secret,
-    Subscription,
     Track,
     Upstream,
 )
 from orchestrator.model.names import Reference, Repository
 from orchestrator.model.source import ImageFiles
+from orchestrator.model.subscription import Subscription
 from tests.drafts import HEAD, IMAGES, load
 
 WHOLE = """\
@@ -201,7 +202,7 @@ def test_a_whole_file_becomes_a_whole_hierarchy() -> None:
             Subscription(
                 team="payments",
                 images=("base", "h*"),
-                events=("image.published",),
+                events=(EventType.IMAGE_PUBLISHED,),
                 file="hierarchy.yaml",
                 line=49,
             ),

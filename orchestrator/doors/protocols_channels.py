@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from orchestrator.model.message import Message, Sent
+from orchestrator.model.target import Target
 
 
 class Channel(Protocol):
@@ -19,6 +20,13 @@ class Channel(Protocol):
         Whatever the receiver does, or the place where a secret should be, is in the answer and
         never raised. A message that is sent again carries the same id.
         """
+
+
+class Channels(Protocol):
+    """Opens the ways to receivers. Thread-safe."""
+
+    def open(self, target: Target) -> Channel:
+        """Return the channel that a target asks for; nobody is asked anything yet."""
 
 
 class Secrets(Protocol):

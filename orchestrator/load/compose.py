@@ -17,6 +17,7 @@ from orchestrator.load.fields_run import (
 from orchestrator.load.read import Values
 from orchestrator.load.texts import duration_s
 from orchestrator.load.upstreams import undeclared, upstream
+from orchestrator.model.announcement import EventType
 from orchestrator.model.hierarchy import (
     BuildCache,
     Builder,
@@ -27,9 +28,9 @@ from orchestrator.model.hierarchy import (
     Promote,
     Sbom,
     Secret,
-    Subscription,
 )
 from orchestrator.model.names import Reference, normal_platform, parse_repository
+from orchestrator.model.subscription import Subscription
 
 
 def compose(
@@ -76,7 +77,7 @@ def compose(
             Subscription(
                 team=str(said["team"]),
                 images=_texts(said["images"]),
-                events=_texts(said["events"]),
+                events=tuple(map(EventType, said["events"])),
                 file=said.file.name,
                 line=said.line,
             )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from orchestrator.model.names import Reference, Repository
+from orchestrator.model.subscription import Subscription
 
 
 class Track(StrEnum):
@@ -295,25 +296,6 @@ class Builder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subscription:
-    """A team that wants to hear of images; delivery is not part of this version.
-
-    Attributes:
-        team: who.
-        images: ids or globs.
-        events: event names.
-        file: the file that declares it, as the user would write its path.
-        line: 1-based line of that file.
-    """
-
-    team: str
-    images: tuple[str, ...]
-    events: tuple[str, ...]
-    file: str = ""
-    line: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Hierarchy:
     """A whole, valid hierarchy.
 
@@ -326,7 +308,9 @@ class Hierarchy:
         builders: at least one; their names differ.
         promote: which floating tags a run moves at its end.
         registries: where images are published: the first is built to, the rest get copies.
-        subscriptions: in the file's order.
+        subscriptions: in the file's order, then those of the teams' own files.
+        scanner: program and arguments that find vulnerabilities in an SBOM, ``{sbom}`` where its
+            path goes; empty: none is configured.
         plain_http: registries (host or host:port) spoken to without TLS beside the loopback ones.
         warnings: one line each, for what is legal and probably not meant.
     """
@@ -340,5 +324,6 @@ class Hierarchy:
     promote: Promote = Promote.PASSED
     registries: tuple[str, ...] = ()
     subscriptions: tuple[Subscription, ...] = ()
+    scanner: tuple[str, ...] = ()
     plain_http: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
+from orchestrator.model.announcement import EventType
 from orchestrator.model.hierarchy import Hierarchy
 from orchestrator.model.plan import Told
-
-_PUBLISHED = "image.published"
 
 
 def teams_told(hierarchy: Hierarchy, images: tuple[str, ...]) -> tuple[Told, ...]:
@@ -19,7 +18,7 @@ def teams_told(hierarchy: Hierarchy, images: tuple[str, ...]) -> tuple[Told, ...
     """
     wanted: dict[str, set[str]] = {}
     for subscription in hierarchy.subscriptions:
-        if _PUBLISHED in subscription.events:
+        if EventType.IMAGE_PUBLISHED in subscription.events:
             wanted.setdefault(subscription.team, set()).update(subscription.images)
     told = [
         Told(

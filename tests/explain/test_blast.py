@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.explain.blast import UNKNOWN_BUILD_S, blast_radius
+from orchestrator.model.announcement import EventType
 from orchestrator.model.blast import Blast
-from orchestrator.model.hierarchy import Hierarchy, Subscription
+from orchestrator.model.hierarchy import Hierarchy
+from orchestrator.model.subscription import Subscription
 from tests.render.sample import DEBIAN, SAMPLE, hierarchy_of
 
 TOOK_S = {"base": 60.0, "python": 30.0, "gunicorn": 20.0, "hello": 10.0, "web": 5.0, "nginx": 5.0}
@@ -90,10 +92,10 @@ def test_teams_are_told_of_what_they_subscribed_to() -> None:
     hierarchy = replace(
         hierarchy_of(SAMPLE),
         subscriptions=(
-            Subscription(team="web", images=("nginx",), events=("image.published",)),
-            Subscription(team="apps", images=("h*",), events=("image.published",)),
-            Subscription(team="apps", images=("doc?-*",), events=("image.published",)),
-            Subscription(team="night", images=("*",), events=("image.failed",)),
+            Subscription(team="web", images=("nginx",), events=(EventType.IMAGE_PUBLISHED,)),
+            Subscription(team="apps", images=("h*",), events=(EventType.IMAGE_PUBLISHED,)),
+            Subscription(team="apps", images=("doc?-*",), events=(EventType.IMAGE_PUBLISHED,)),
+            Subscription(team="night", images=("*",), events=(EventType.IMAGE_FAILED,)),
         ),
     )
     told = {t.team: t.images for t in blast("python", hierarchy=hierarchy).told}

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from orchestrator.doors.memory.clock import MemoryClock
 from orchestrator.errors import Unavailable
 from orchestrator.model.message import DELIVERED, Message, Reception, Sent, try_later
+from orchestrator.model.subscription import receiver_of
+from orchestrator.model.target import Target
 
 #: How long a real channel waits for a receiver that is slow.
 _LIMIT_S = 15.0
@@ -74,6 +76,28 @@ class MemoryChannel:
             self._clock.sleep(_LIMIT_S)
             return try_later(f"no whole answer within {_LIMIT_S:g} s")
         return answer
+
+
+class MemoryChannels:
+    """Receivers of memory behind every target, made when one is first spoken to. Thread-safe.
+
+    Args:
+        clock: on which slow receivers take time.
+    """
+
+    def __init__(self, clock: MemoryClock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._receivers: dict[str, MemoryReceiver] = {}
+
+    def receiver(self, target: Target) -> MemoryReceiver:
+        """Return who is behind a target."""
+        with self._lock:
+            return self._receivers.setdefault(receiver_of(target), MemoryReceiver())
+
+    def open(self, target: Target) -> MemoryChannel:
+        """Return a way to who is behind a target; see the protocol."""
+        return MemoryChannel(self.receiver(target), self._clock, where=receiver_of(target))
 
 
 class MemorySecrets:

@@ -1,0 +1,100 @@
+"""Who wants to hear of what, and how: the model of ``subscriptions``."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+from orchestrator.model.announcement import EventType
+from orchestrator.model.target import (
+    AppriseTarget,
+    CommandTarget,
+    EmailTarget,
+    FeedTarget,
+    SlackTarget,
+    Target,
+    WebhookTarget,
+)
+
+
+class Minimum(StrEnum):
+    """How much must have changed in an image before a team wants to hear of it.
+
+    What nobody can tell counts as changed: nobody misses an update because an SBOM is missing.
+    """
+
+    ANY = "any"
+    PACKAGES = "packages"
+    SECURITY = "security"
+
+
+class Batch(StrEnum):
+    """What goes into one message: all of a run, or all of a run about one image."""
+
+    RUN = "run"
+    IMAGE = "image"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """What one team wants to hear of, and where.
+
+    Attributes:
+        team: who.
+        images: selectors as on the command line: ids, globs, ``tier:``, ``label:``, with ``+``.
+        events: what the team hears of.
+        change: how much must have changed.
+        tags: of moved tags only these, as globs over tags; empty: all.
+        batch: what goes into one message.
+        mute_until: ``YYYY-MM-DD`` of the first day on which the team hears of anything again;
+            empty: it does now.
+        targets: where; at least one.
+        file: the file that declares it, as the user would write its path.
+        line: 1-based line of that file.
+    """
+
+    team: str
+    images: tuple[str, ...]
+    events: tuple[EventType, ...]
+    change: Minimum = Minimum.ANY
+    tags: tuple[str, ...] = ()
+    batch: Batch = Batch.RUN
+    mute_until: str = ""
+    targets: tuple[Target, ...] = ()
+    file: str = ""
+    line: int = 0
+
+
+_KINDS: dict[type[object], str] = {
+    WebhookTarget: "webhook",
+    SlackTarget: "slack",
+    EmailTarget: "email",
+    FeedTarget: "feed",
+    CommandTarget: "command",
+    AppriseTarget: "apprise",
+}
+
+
+def receiver_of(target: Target) -> str:
+    """Return a name for where messages go: the kind of channel and a short hash of the place.
+
+    Only what says where counts: another secret, or another mail server, is the same receiver. No
+    address can be read from it.
+    """
+    match target:
+        case WebhookTarget():
+            place: tuple[str, ...] = (target.url,)
+        case SlackTarget():
+            place = (target.webhook, target.api, target.channel)
+        case EmailTarget():
+            place = tuple(sorted(target.to))
+        case FeedTarget():
+            place = (target.directory, target.of.value)
+        case CommandTarget():
+            place = target.command
+        case AppriseTarget():
+            place = (target.url,)
+    kind = _KINDS[type(target)]
+    digest = hashlib.sha256("\x00".join((kind, *place)).encode()).hexdigest()
+    return f"{kind}-{digest[:8]}"

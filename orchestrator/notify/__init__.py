@@ -1,0 +1,1 @@
+"""Facts of runs → events → messages → teams. By protocol-typed doors."""
