@@ -82,19 +82,22 @@ def receiver_of(target: Target) -> str:
     Only what says where counts: another secret, or another mail server, is the same receiver. No
     address can be read from it.
     """
+    kind = _KINDS[type(target)]
+    digest = hashlib.sha256("\x00".join((kind, *_place(target))).encode()).hexdigest()
+    return f"{kind}-{digest[:8]}"
+
+
+def _place(target: Target) -> tuple[str, ...]:
     match target:
         case WebhookTarget():
-            place: tuple[str, ...] = (target.url,)
+            return (target.url,)
         case SlackTarget():
-            place = (target.webhook, target.api, target.channel)
+            return (target.webhook, target.api, target.channel)
         case EmailTarget():
-            place = tuple(sorted(target.to))
+            return tuple(sorted(target.to))
         case FeedTarget():
-            place = (target.directory, target.of.value)
+            return (target.directory, target.of.value)
         case CommandTarget():
-            place = target.command
+            return target.command
         case AppriseTarget():
-            place = (target.url,)
-    kind = _KINDS[type(target)]
-    digest = hashlib.sha256("\x00".join((kind, *place)).encode()).hexdigest()
-    return f"{kind}-{digest[:8]}"
+            return (target.url,)
