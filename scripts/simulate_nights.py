@@ -14,36 +14,34 @@ few nights it is left in peace: one more run must converge, and one more have no
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import random
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from simulate_work import FAST, SHAPES, Work, draw
+from simulate_trouble import Trouble, failure
+from simulate_work import SHAPES, draw
+from simulate_world import source_of, world_of
 
 from orchestrator import flow
 from orchestrator.decide.breaker import paused
 from orchestrator.doors.memory.crash import Killed, MemoryCrashPoints
 from orchestrator.doors.memory.history import MemoryHistory
-from orchestrator.doors.memory.registry import RegistryCall
-from orchestrator.errors import BuildFailed, RegistryUnavailable, Unavailable
+from orchestrator.errors import Unavailable
 from orchestrator.model.crash import CrashPoint
 from orchestrator.model.event import RunFinished
 from orchestrator.model.plan import Plan
-from orchestrator.model.run import FailureCause, Outcome
+from orchestrator.model.run import Outcome
 from tests.mortal import mortal
 from tests.oracle import Oracle, Tags
-from tests.world import World, put_image
+from tests.world import put_image
 
 DAY_S = 86_400.0
-PLATFORMS = ("linux/amd64", "linux/arm64")
 #: Points that a run itself reaches.
 POINTS = tuple(
     point for point in CrashPoint if point not in (CrashPoint.LEASE_TAKEN, CrashPoint.RECOVERED)
@@ -81,62 +79,6 @@ class Night:
     took_s: float = 0.0
 
 
-class Trouble:
-    """A registry that misbehaves: the same requests get the same faults, whoever comes first.
-
-    Attributes:
-        share: of the requests, that go wrong; 0: none.
-        slow_s: seconds that a request in a hundred takes.
-        count: bad answers so far.
-    """
-
-    def __init__(self, seed: int, clock: Any) -> None:
-        self.share = 0.0
-        self.slow_s = 0.0
-        self.count = 0
-        self._seed = seed
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._asked: Counter[tuple[str, str, str, bool]] = Counter()
-        self._pauses = False
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Misbehave no more for a while: somebody else looks."""
-        self._pauses = True
-        try:
-            yield
-        finally:
-            self._pauses = False
-
-    def end(self) -> None:
-        """Misbehave no more."""
-        self.share = self.slow_s = 0.0
-
-    def __call__(self, call: RegistryCall) -> None:
-        """Let a call pass, or fail before or after its work is done."""
-        if self._pauses or not (self.share or self.slow_s):
-            return
-        name = (call.method, str(call.repository), call.reference, call.done)
-        with self._lock:
-            self._asked[name] += 1
-            said = f"{self._seed} {name} {self._asked[name]}".encode()
-        luck = int.from_bytes(hashlib.sha256(said).digest()[:4]) / 2**32
-        if self.slow_s and luck > 0.99:
-            self._clock.sleep(self.slow_s)
-        if luck >= self.share:
-            return
-        with self._lock:
-            self.count += 1
-        status = (429, 500, 503, None)[int(luck / self.share * 4)]
-        lost = " (the answer was lost)" if call.done else ""
-        raise RegistryUnavailable(
-            f"registry {call.repository.registry} answered {status}{lost}",
-            status=status,
-            transient=True,
-        )
-
-
 class Life:
     """A world, what happens in it, and the oracle.
 
@@ -152,7 +94,7 @@ class Life:
         self.work = draw(seed, images, builders, sorted(SHAPES)[seed % len(SHAPES)])
         self.at_once = at_once
         self.upstreams = [f"up{n:03}:1" for n in range(max(images // PER_UPSTREAM, 2))]
-        self.world = _world(self.work, self.upstreams, self.luck)
+        self.world = world_of(self.work, self.upstreams, self.luck)
         self.trouble = Trouble(seed, self.world.clock)
         self.world.registry.fault = self.trouble
         self.hierarchy = self.world.hierarchy()
@@ -187,7 +129,7 @@ class Life:
         world, luck = self.world, self.luck
         world.clock.sleep(DAY_S)
         for upstream in luck.sample(self.upstreams, luck.choice((0, 0, 1, 1, 2))):
-            put_image(world.registry, _source(upstream), f"{upstream} {luck.randint(0, 9)}")
+            put_image(world.registry, source_of(upstream), f"{upstream} {luck.randint(0, 9)}")
             night.happened.append(f"{upstream} moved")
         images = list(self.work.parents)
         edited = luck.sample(images, luck.randint(0, 1 + len(images) // 500))
@@ -199,7 +141,7 @@ class Life:
             night.happened.append(f"{len(edited)} edited")
         for image in [image for image, nights in self.broken.items() if nights <= 0]:
             del self.broken[image]
-            world.builder.fail(image, _failure(image), times=0)
+            world.builder.fail(image, failure(image), times=0)
         self.broken = {image: nights - 1 for image, nights in self.broken.items()}
 
     def _misfortune(self, night: Night) -> None:
@@ -211,14 +153,12 @@ class Life:
             night.happened.append("the diary is lost")
         if luck.random() < 0.5:
             for image in luck.sample(images, max(len(images) // 100, 1)):
-                world.builder.fail(
-                    image, _failure(image, transient=True), times=luck.choice((1, 2))
-                )
+                world.builder.fail(image, failure(image, transient=True), times=luck.choice((1, 2)))
             night.happened.append("a mirror is flaky")
         if luck.random() < 0.3:
             image = luck.choice(images)
             self.broken[image] = luck.randint(0, 3)
-            world.builder.fail(image, _failure(image))
+            world.builder.fail(image, failure(image))
             night.happened.append(f"{image} is broken")
         if luck.random() < 0.3:
             self.trouble.share = 10 ** luck.uniform(-4, -2)
@@ -285,7 +225,7 @@ class Life:
     def _peace(self, night: Night) -> None:
         """Mend everything, and require that runs come to an end with nothing left to do."""
         for image in self.broken:
-            self.world.builder.fail(image, _failure(image), times=0)
+            self.world.builder.fail(image, failure(image), times=0)
         self.broken.clear()
         for _ in range(ENOUGH):
             # What failed in many nights is not tried every night.
@@ -339,62 +279,6 @@ class Life:
             if isinstance(event, RunFinished):
                 night.outcomes.update(str(result.outcome) for result in event.results)
                 night.moves += sum(move.state.is_success for move in event.moves)
-
-
-def _world(work: Work, upstreams: list[str], luck: random.Random) -> World:
-    """Return the world of some work: Dockerfiles, builders, upstreams."""
-    parents = work.parents
-    dockerfiles: dict[str, str] = {}
-    extra: dict[str, str] = {}
-    for image, above in parents.items():
-        final, *others = above or (luck.choice(upstreams),)
-        stages = "".join(f"FROM {other} AS s{n}\nRUN make\n" for n, other in enumerate(others))
-        copies = "".join(f"COPY --from=s{n} /out{n} /\n" for n in range(len(others)))
-        dockerfiles[image] = f"{stages}FROM {final}\nRUN install {image}\n{copies}COPY content /\n"
-        mine = [platform for platform in work.platforms[image] if platform in PLATFORMS]
-        said = "" if len(mine) == len(PLATFORMS) else f", platforms: [{', '.join(mine)}]"
-        labels = ", builder_labels: {disk: fast}" if work.labels[image] == FAST else ""
-        extra[image] = said + labels
-    soaking = {upstream: luck.choice(("", "", ", soak: 36h")) for upstream in upstreams}
-    head = [
-        "version: 1",
-        "name: gold",
-        "registry: localhost:5000/gold",
-        f"platforms: [{', '.join(PLATFORMS)}]",
-        'tags: {immutable: "{version}-{date}-{key}", floating: ["{version}", stable]}',
-        "builders:",
-        *(
-            f"  - {{name: {b.name}, slots: {b.slots}, platforms: [{', '.join(b.platforms)}]"
-            f"{', labels: {disk: fast}' if b.labels else ''}}}"
-            for b in work.builders
-        ),
-        "upstreams:",
-        *(f"  {u}: {{source: '{_source(u)}'{soaking[u]}}}" for u in upstreams),
-        "images:\n",
-    ]
-    content = {f"{image}/content": b"at first\n" for image in parents}
-    world = World(dockerfiles, extra=extra, head="\n".join(head), others=content)
-    for builder in work.builders:
-        world.builder.fleet.add(
-            builder.name or "",
-            native=builder.platforms,
-            emulated=tuple(set(PLATFORMS) - set(builder.platforms)),
-            slots=builder.slots,
-        )
-    for upstream in upstreams:
-        put_image(world.registry, _source(upstream), upstream)
-    return world
-
-
-def _source(upstream: str) -> str:
-    return f"localhost:5000/upstream/{upstream}"
-
-
-def _failure(image: str, *, transient: bool = False) -> BuildFailed:
-    if transient:
-        cause = FailureCause.REGISTRY
-        return BuildFailed(f"{image}: connection reset by peer", cause=cause, transient=True)
-    return BuildFailed(f"{image}: exit code 1", cause=FailureCause.COMMAND)
 
 
 #: Name of a column → what it counts, in the order of the table.
