@@ -15,5 +15,6 @@ def mortal(doors: flow.Doors, crash: MemoryCrashPoints) -> flow.Doors:
         registry=Mortal(doors.registry, crash),
         history=Mortal(doors.history, crash),
         builder=Mortal(doors.builder, crash),
+        channels=Mortal(doors.channels, crash),
         crash=crash,
     )

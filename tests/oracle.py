@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from orchestrator.decide.verdicts import floating_tags
 from orchestrator.doors.protocols import Registry
 from orchestrator.doors.protocols_history import History
+from orchestrator.model.announcement import EventType, announcement_id
+from orchestrator.model.delivery import DeliveryState
 from orchestrator.model.fingerprint import key_tag
 from orchestrator.model.hierarchy import Hierarchy
 from orchestrator.model.names import Repository, parse_repository
@@ -120,6 +122,48 @@ class Oracle:
                 for copy in image.copies:
                     there = self._registry.resolve(copy, tag)
                     assert there == digest, f"{copy}:{tag} is {there}, not {digest}"
+
+    def require_announced(self) -> None:
+        """Require that what was published is a fact in the outbox, and nothing else is.
+
+        To be asked once a recovery is over: what the registry has and nobody heard of is found
+        then. What came out equal to what was there has a key tag, and is announced to nobody.
+        """
+        outbox, name = self._history.outbox, self._hierarchy.name
+        first = {image.repository for image in self._hierarchy.images.values()}
+        expected: dict[str, str] = {}
+        for (repository, tag), digest in self._tags().items():
+            index = self._registry.manifest(repository, digest)
+            publication = read_publication(index) if index else None
+            if publication and repository in first and tag == key_tag(publication.key):
+                fact = self._fact(repository, publication.key, digest)
+                expected[fact] = f"{repository}:{tag} {digest}"
+        released = {each.id for each in outbox.released(name)}
+        told = outbox.told(list(expected))
+        assert released & told == set()
+        lost = [what for fact, what in expected.items() if fact not in released | told]
+        assert lost == [], "published, and announced to nobody"
+        pending = {each.id for each in outbox.pending(name)}
+        assert pending & expected.keys() == set(), "published, and nobody found out"
+        possible = {
+            self._fact(self._hierarchy.images[result.image].repository, result.key, result.digest)
+            for run in self._history.runs(1000)
+            for result in self._history.results(run.id)
+            if result.image in self._hierarchy.images
+        }
+        deliveries = outbox.deliveries(name, tuple(DeliveryState))
+        sent = outbox.events([each for delivery in deliveries for each in delivery.events])
+        possible |= {
+            fact
+            for fact, event in sent.items()
+            if EventType.IMAGE_PUBLISHED.value in str(event.get("type"))
+        }
+        announced = released | outbox.told(list(possible))
+        assert announced <= expected.keys(), "announced, and not published"
+
+    def _fact(self, repository: Repository, key: str, digest: str) -> str:
+        type_ = EventType.IMAGE_PUBLISHED
+        return announcement_id(self._hierarchy.name, type_, str(repository), key, digest)
 
     def published(self) -> frozenset[tuple[Repository, str]]:
         """Return the repository and the key tag of all that must not be built again.

@@ -16,7 +16,8 @@ from orchestrator.model.observation import Found
 from orchestrator.model.plan import Step
 from orchestrator.model.publication import read_publication
 from orchestrator.observe.observations import is_rejected
-from orchestrator.publish.tags import Publishing, publish, tag_unchanged
+from orchestrator.publish.publishing import Publishing, publish
+from orchestrator.publish.tags import tag_unchanged
 
 
 def publish_claimed(step: Step, image: Image, current: Found | None, site: Site) -> Found | None:
@@ -55,8 +56,10 @@ def publish_claimed(step: Step, image: Image, current: Found | None, site: Site)
             immutable=immutable_tag(image, publication),
             platforms=image.platforms,
             run=site.run,
+            hierarchy=site.hierarchy.name,
+            image=image.id,
         )
-        winner = publish(publishing, site.registry, site.history, site.crash)
+        winner = publish(publishing, site.registry, site.history, site.clock, site.crash)
         return Found(digest=winner.digest, publication=read_publication(winner))
     if current is None or digest != current.digest:
         return None

@@ -19,7 +19,6 @@ from orchestrator.model.observation import Found
 from orchestrator.model.plan import Decision, Plan, Step, Verdict
 from orchestrator.model.run import Outcome, Run, StepResult
 from orchestrator.model.source import Revision
-from orchestrator.model.time import rfc3339
 from orchestrator.run.ends import failure_of, state_of
 from orchestrator.run.steps import Queued, bare_result, carry_out_steps
 
@@ -125,7 +124,7 @@ def build_locally(
     ended = tuple(results[step.image] for step in plan.steps)
     state = state_of(ended, [], interrupted=any(result.was_stopped for result in ended))
     yield RunFinished(
-        run=replace(site.run, finished_at=rfc3339(site.clock.now_s()), state=state),
+        run=site.run.ended(state, site.clock.now_s()),
         results=ended,
         moves=(),
         duration_s=site.clock.monotonic_s() - began_s,

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from orchestrator.build.prepare import Foundation
+from orchestrator.build.side_by_side import side_by_side
 from orchestrator.build.site import Site
 from orchestrator.build.upload import Uploaded, upload_layout
 from orchestrator.doors.protocols import BuildRequest, Context, Output
@@ -23,7 +23,6 @@ from orchestrator.model.event import StepProgress
 from orchestrator.model.manifest import Descriptor
 from orchestrator.model.run import FailureCause
 
-_POLL_S = 0.2
 #: Of BuildKit's names of steps, those that have a platform where it builds for several.
 _NUMBERED = re.compile(r"^\[(?=[^\]]*\d+/\d+\] )")
 
@@ -129,31 +128,12 @@ class _Step:
         self._say = _Progress(site.progress).of if several else lambda _: site.progress
         # A second build of a step, without the cache, is not held back.
         self._begun = not work.request.cached
-        self._failures: list[BaseException] = []
 
     def all_parts(self) -> Mapping[str, Made]:
         """Build all platforms; the first that fails stops the others."""
-        with ThreadPoolExecutor(len(self._platforms), "platform") as pool:
-            futures = {p: pool.submit(self._guarded, p) for p in self._platforms}
-            running = set(futures.values())
-            try:
-                while running:
-                    _, running = wait(running, _POLL_S, FIRST_COMPLETED)
-                    if self._failures or self._site.cancelled.is_set():
-                        self._cancelled.set()
-            finally:
-                self._cancelled.set()
-        if self._failures:
-            raise _decisive(self._failures)
-        return {platform: future.result() for platform, future in futures.items()}
-
-    def _guarded(self, platform: str) -> Made:
-        try:
-            return self.part(platform)
-        except BaseException as error:
-            self._failures.append(error)
-            self._cancelled.set()
-            raise
+        return side_by_side(
+            self._platforms, self.part, stop=self._cancelled, cancelled=self._site.cancelled
+        )
 
     def part(self, platform: str) -> Made:
         """Build and upload a platform, elsewhere if its builder is lost."""
@@ -243,23 +223,6 @@ class _Step:
         before = {layer.digest: layer.size_bytes for layer in self._work.published.values()}
         room_bytes = sum(size for digest, size in before.items() if digest not in self._work.taken)
         return room_bytes // len(self._platforms)
-
-
-def _decisive(failures: list[BaseException]) -> BaseException:
-    """Return the failure of a step: of what failed by itself the first that cannot pass."""
-    first = failures[0]
-    if not isinstance(first, OrchestrateError) or not first.transient:
-        return first
-    stopped = FailureCause.CANCELLED
-    return next(
-        (
-            each
-            for each in failures
-            if not (isinstance(each, OrchestrateError) and each.transient)
-            and not (isinstance(each, BuildFailed) and each.cause == stopped)
-        ),
-        first,
-    )
 
 
 class _Progress:

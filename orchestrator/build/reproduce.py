@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
 
+from orchestrator.build.compare import Built, Comparing, built, comparison
 from orchestrator.build.parts import log_path
 from orchestrator.build.prepare import (
     build_request,
     foundation_of,
     published_layers,
     source_epoch_s,
-    usual_builder,
 )
+from orchestrator.build.side_by_side import side_by_side
 from orchestrator.content.check import check_parent_layers, check_platforms
-from orchestrator.content.clamp import clamped_tar, is_clampable
-from orchestrator.content.difference import config_differences, instructions, layer_differences
-from orchestrator.content.layout import Layout, Verified, damaged, read_layout
-from orchestrator.content.recompose import Layer, layers_of
+from orchestrator.content.layout import damaged, read_layout
 from orchestrator.doors.protocols import (
     Builder,
     BuildRequest,
@@ -32,17 +29,17 @@ from orchestrator.doors.protocols import (
     Registry,
     Spool,
 )
-from orchestrator.errors import OrchestrateError, Unavailable, UsageError
+from orchestrator.errors import BuildFailed, OrchestrateError, UsageError
 from orchestrator.model.event import Event, RunFinished, StepFinished, StepProgress
 from orchestrator.model.hierarchy import BuildCache, Hierarchy
 from orchestrator.model.image_config import diff_ids
 from orchestrator.model.plan import Decision, Plan, Step, Verdict
-from orchestrator.model.reproduction import Build, Comparison, LayerDifference, Reproduction
-from orchestrator.model.run import Outcome, Run, StepResult
+from orchestrator.model.reproduction import Build, Comparison, Reproduction
+from orchestrator.model.run import FailureCause, Outcome, Run, StepResult
 from orchestrator.model.source import Revision
-from orchestrator.model.time import rfc3339
 from orchestrator.observe.observations import look_up
 from orchestrator.run.ends import failure_of, state_of
+from orchestrator.run.fleet import Fleet
 from orchestrator.run.steps import Queued, bare_result, carry_out_steps
 
 
@@ -86,10 +83,11 @@ def on_platform(step: Step, platform: str | None) -> Step:
 
 
 def reproduce(step: Step, bench: Bench, found: list[Reproduction]) -> Iterator[Event]:
-    """Build a step twice, one after the other, and compare what comes out.
+    """Build a step twice, and compare what comes out.
 
-    Nothing is sent to a registry; both results are gone at the end. The builds run one after the
-    other: BuildKit gives two that run side by side the same result.
+    Nothing is sent to a registry; both results are gone at the end. Platforms are built side by
+    side, as far as builders have slots; the two builds of one run one after the other, on the same
+    builder: BuildKit gives two that run side by side the same result.
 
     Args:
         step: resolved; its platforms are those that are built.
@@ -101,13 +99,12 @@ def reproduce(step: Step, bench: Bench, found: list[Reproduction]) -> Iterator[E
     results: list[StepResult] = []
 
     def work(each: Step, _: Mapping[str, StepResult]) -> StepResult:
-        log_paths = [_log_path(each.image, bench, Build.FIRST)]
         try:
-            found.append(_Trial(each, bench, queue, log_paths).run())
+            found.append(_Trial(each, bench, queue).run())
         except OrchestrateError as error:
             if bench.cancelled.is_set():
                 return bare_result(each, Outcome.CANCELLED)
-            failure = failure_of(error, log_paths[-1])
+            failure = failure_of(error, _log_path(each.image, bench, Build.FIRST))
             return replace(bare_result(each, Outcome.FAILED), failure=failure)
         return bare_result(each, Outcome.UNCHANGED)
 
@@ -127,7 +124,7 @@ def reproduce(step: Step, bench: Bench, found: list[Reproduction]) -> Iterator[E
         yield event
     state = state_of(tuple(results), [], interrupted=bench.cancelled.is_set())
     yield RunFinished(
-        run=replace(bench.run, finished_at=rfc3339(bench.clock.now_s()), state=state),
+        run=bench.run.ended(state, bench.clock.now_s()),
         results=tuple(results),
         moves=(),
         duration_s=bench.clock.monotonic_s() - began_s,
@@ -151,25 +148,6 @@ def _log_path(image: str, bench: Bench, build: Build, platform: str = "") -> str
     return log_path(f"{bench.log_dir}/{bench.run.id}{again}", image, platform)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Built:
-    """One build's result, while its directory is there.
-
-    Attributes:
-        layers: platform → layers, lowest first.
-        configs: platform → image configuration.
-    """
-
-    output: Output
-    layers: Mapping[str, tuple[Layer, ...]]
-    configs: Mapping[str, bytes]
-    duration_s: float
-
-    def layer(self, platform: str, at: int) -> Layer | None:
-        layers = self.layers[platform]
-        return layers[at] if at < len(layers) else None
-
-
 class _Trial:
     """Two builds of a step, and what they have in common.
 
@@ -177,17 +155,19 @@ class _Trial:
         step: what is built.
         bench: the doors.
         queue: gets what is being done.
-        log_paths: gets the log of each build when it begins.
     """
 
-    def __init__(
-        self, step: Step, bench: Bench, queue: SimpleQueue[Queued], log_paths: list[str]
-    ) -> None:
+    def __init__(self, step: Step, bench: Bench, queue: SimpleQueue[Queued]) -> None:
         self._step = step
         self._bench = bench
         self._queue = queue
-        self._log_paths = log_paths
         self._image = bench.hierarchy.images[step.image]
+        self._fleet = Fleet(bench.hierarchy.builders, bench.builder, bench.clock, queue.put)
+        #: Set where one platform fails, too: the others are stopped then.
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        #: Build and platform → steps done, steps known.
+        self._counts: dict[tuple[Build, str], tuple[int, int]] = {}
         self._foundation = foundation_of(step, bench.registry)
         layers = self._foundation.layers if self._foundation else {}
         #: Platform → digest → size of the parent's layers, which need not come out of the builder.
@@ -217,22 +197,21 @@ class _Trial:
         before = {layer.digest: layer.size_bytes for layer in published}
         below = {digest for sizes in self._below.values() for digest in sizes}
         room_bytes = sum(size for digest, size in before.items() if digest not in below)
-        builders = bench.hierarchy.builders
-        compared = [
-            self._both(
-                replace(
-                    request, platform=platform, builder=usual_builder(image, platform, builders)
-                ),
-                context,
-                room_bytes // len(step.platforms),
-            )
-            for platform in step.platforms
-        ]
+        room_bytes //= len(step.platforms)
+        found = side_by_side(
+            step.platforms,
+            lambda platform: self._both(replace(request, platform=platform), context, room_bytes),
+            stop=self._stopped,
+            cancelled=bench.cancelled,
+        )
         return Reproduction(
             image=image.id,
-            platforms=tuple(comparison for comparison, _, _ in compared),
+            platforms=tuple(comparison for comparison, _, _ in found.values()),
             source_epoch_s=self._epoch_s,
-            durations_s=(sum(one for _, one, _ in compared), sum(two for _, _, two in compared)),
+            durations_s=(
+                max(one for _, one, _ in found.values()),
+                max(two for _, _, two in found.values()),
+            ),
             declared=image.reproducible,
         )
 
@@ -241,131 +220,83 @@ class _Trial:
     ) -> tuple[Comparison, float, float]:
         """Build a platform twice; return what differs, and how long each build took."""
         spool = self._bench.spool
-        with spool.output(room_bytes) as one, spool.output(room_bytes) as other:
-            first = self._build(Build.FIRST, one, request, context)
-            second = self._build(Build.SECOND, other, request, context)
-            try:
-                comparison = self._comparison(request.platform, first, second)
-            except ValueError as error:
-                raise damaged(error) from error
-        return comparison, first.duration_s, second.duration_s
+        while True:
+            # Others each time: what a lost builder has left in one would be taken for exported.
+            with ExitStack() as kept:
+                with self._fleet.place(self._image, request.platform, self._held_back) as place:
+                    one, other = (kept.enter_context(spool.output(room_bytes)) for _ in range(2))
+                    here = replace(request, builder=place.builder)
+                    first = self._build(Build.FIRST, one, here, context)
+                    second = self._build(Build.SECOND, other, here, context)
+                if place.lost:
+                    continue
+                found = self._compared(request.platform, first, second)
+                return found, first.duration_s, second.duration_s
+
+    def _compared(self, platform: str, first: Built, second: Built) -> Comparison:
+        foundation = self._foundation
+        comparing = Comparing(
+            platform=platform,
+            below=len(diff_ids(foundation.configs[platform])) if foundation else 0,
+            epoch_s=self._epoch_s,
+            stopped=self._held_back,
+            say=self._tell,
+        )
+        try:
+            return comparison(first, second, comparing)
+        except ValueError as error:
+            raise damaged(error) from error
+
+    def _held_back(self) -> OrchestrateError | None:
+        """Return why nothing is to be begun any more, if so."""
+        if not (self._stopped.is_set() or self._bench.cancelled.is_set()):
+            return None
+        cause = FailureCause.CANCELLED
+        return BuildFailed(f"the build of {self._image.id} was cancelled", cause=cause)
 
     def _build(
         self, build: Build, output: Output, request: BuildRequest, context: Context
-    ) -> _Built:
+    ) -> Built:
         bench, image, platform = self._bench, self._image, request.platform
+        error = self._held_back()
+        if error is not None:
+            raise error
         for digest, size_bytes in self._below.get(platform, {}).items():
             output.leave_out(digest, size_bytes)
         several = len(self._step.platforms) > 1
 
         def say(progress: StepProgress) -> None:
             what = f"{build} build for {platform}" if several else f"{build} build"
-            self._queue.put(replace(progress, doing=f"{what}: {progress.doing}"))
+            with self._lock:
+                self._counts[build, platform] = progress.done, progress.total
+            self._tell(f"{what}: {progress.doing}")
 
-        self._log_paths.append(_log_path(image.id, bench, build, platform if several else ""))
+        log_path = _log_path(image.id, bench, build, platform if several else "")
         began_s = bench.clock.monotonic_s()
-        bench.builder.build(
-            request,
-            context.archive(),
-            output.path,
-            log_path=self._log_paths[-1],
-            progress=say,
-            cancelled=bench.cancelled,
-        )
+        try:
+            bench.builder.build(
+                request,
+                context.archive(),
+                output.path,
+                log_path=log_path,
+                progress=say,
+                cancelled=self._stopped,
+            )
+        except BuildFailed as failure:
+            failure.log_path = log_path
+            raise
         took_s = bench.clock.monotonic_s() - began_s
-        built = _built(read_layout(output), output, took_s)
-        check_platforms(image.id, (platform,), built.configs)
+        made = built(read_layout(output), output, took_s)
+        check_platforms(image.id, (platform,), made.configs)
         if self._foundation is not None:
             name, below = self._foundation.parent.name, self._foundation.configs
-            check_parent_layers(image.id, name, {platform: below[platform]}, built.configs)
-        return built
+            check_parent_layers(image.id, name, {platform: below[platform]}, made.configs)
+        return made
 
-    def _comparison(self, platform: str, first: _Built, second: _Built) -> Comparison:
-        below = len(diff_ids(self._foundation.configs[platform])) if self._foundation else 0
-        builds = (first, second)
-        counts = [len(built.layers[platform]) for built in builds]
-        made = [
-            instructions(built.configs[platform], count)
-            for built, count in zip(builds, counts, strict=True)
-        ]
-        longer = made[0] if counts[0] >= counts[1] else made[1]
-        differing = []
-        for at in range(below, max(counts)):
-            doing = f"compare layer {at + 1} of {max(counts)} on {platform}"
-            self._queue.put(StepProgress(image=self._image.id, doing=doing))
-            found = self._difference(
-                _Side(layer=first.layer(platform, at), output=first.output, trial=self),
-                _Side(layer=second.layer(platform, at), output=second.output, trial=self),
-            )
-            if found is not None:
-                differing.append(replace(found, number=at + 1, instruction=longer[at]))
-        return Comparison(
-            platform=platform,
-            own_layers=counts[0] - below,
-            layers=tuple(differing),
-            config=config_differences(first.configs[platform], second.configs[platform]),
-        )
-
-    def _difference(self, first: _Side, second: _Side) -> LayerDifference | None:
-        """Return what differs between two layers in the same place; None: nothing."""
-        if first.layer == second.layer:
-            return None
-        with ThreadPoolExecutor(2, "compare") as pool:
-            # zlib and sha256 let other threads run.
-            one, other = pool.map(_Side.diff_id, (first, second))
-        if one == other:
-            return None
-        bare = LayerDifference(number=0, instruction="", first=one, second=other)
-        if first.layer is None or second.layer is None:
-            return bare
-        for side in (first.layer, second.layer):
-            if not is_clampable(side.blob.media_type):
-                return replace(bare, unread=side.blob.media_type)
-        files, reordered = layer_differences(first.tar(), second.tar())
-        return replace(bare, files=files, reordered=reordered)
-
-    def clamped(self, layer: Layer, output: Output) -> Iterator[bytes]:
-        """Yield a layer's tar as it would be published, until the run is to stop."""
-        blob = layer.blob
-        content = Verified(blob, output.chunks(blob.digest))
-        for chunk in clamped_tar(content, blob.media_type, self._epoch_s):
-            if self._bench.cancelled.is_set():
-                raise Unavailable(f"comparing {self._image.id} was stopped")
-            yield chunk
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Side:
-    """One build's layer in some place; None where it has none."""
-
-    layer: Layer | None
-    output: Output
-    trial: _Trial
-
-    def tar(self) -> Iterator[bytes]:
-        assert self.layer is not None  # nobody compares the files of no layer
-        return self.trial.clamped(self.layer, self.output)
-
-    def diff_id(self) -> str:
-        """Return the digest of the tar as it would be published; empty for no layer."""
-        if self.layer is None:
-            return ""
-        if not is_clampable(self.layer.blob.media_type):
-            return self.layer.diff_id
-        hasher = hashlib.sha256()
-        for chunk in self.tar():
-            hasher.update(chunk)
-        return f"sha256:{hasher.hexdigest()}"
-
-
-def _built(layout: Layout, output: Output, duration_s: float) -> _Built:
-    manifests = {e.platform: layout.manifests[e.digest] for e in layout.entries if e.platform}
-    try:
-        return _Built(
-            output=output,
-            layers=layers_of(layout),
-            configs={p: layout.blobs[m.config_digest()] for p, m in manifests.items()},
-            duration_s=duration_s,
-        )
-    except ValueError as error:
-        raise damaged(error) from error
+    def _tell(self, doing: str) -> None:
+        """Say what is being done, and how much of all builds that were begun."""
+        with self._lock:
+            counts = tuple(self._counts.values())
+            done, total = (sum(count[which] for count in counts) for which in (0, 1))
+            said = StepProgress(image=self._image.id, doing=doing, done=done, total=total)
+            self._queue.put(said)

@@ -46,7 +46,8 @@ from orchestrator.model.run import Outcome, StepResult
 from orchestrator.model.source import Revision
 from orchestrator.model.time import day, rfc3339
 from orchestrator.observe.observations import candidate, look_up
-from orchestrator.publish.tags import Publishing, publish, tag_unchanged
+from orchestrator.publish.publishing import Publishing, publish
+from orchestrator.publish.tags import tag_unchanged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,9 +247,12 @@ def _publish(step: Step, image: Image, built: Built, site: Site) -> StepResult:
             immutable=immutable,
             platforms=step.platforms,
             run=site.run,
+            hierarchy=site.hierarchy.name,
+            image=image.id,
         ),
         site.registry,
         site.history,
+        site.clock,
         site.crash,
     )
     return _result(step, Outcome.BUILT, winner, immutable, built)

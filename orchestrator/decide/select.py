@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from fnmatch import translate
 from math import inf
 
 from orchestrator.errors import UsageError
 from orchestrator.model.hierarchy import Hierarchy, Image
+from orchestrator.model.selector import NoSelectorError, Selector, Trait, read_selector
 
-_TERM = re.compile(
-    r"(?:(?P<above>[0-9]{0,6})(?P<up>\+))?(?P<body>.+?)(?:(?P<down>\+)(?P<below>[0-9]{0,6}))?",
-    re.DOTALL,
-)
-_GLOB = re.compile(r"[*?\[]")
 #: Names in a hint, at most.
 _HINTED = 8
-
-Test = Callable[[str], bool]
+#: Sorts behind whatever an id may go on with.
+_LAST = "\U0010ffff"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,13 +93,14 @@ def select(
     Raises:
         UsageError: selectors that cannot be read or mean no image, all of them named.
     """
-    index = _Index(hierarchy, failed)
-    found = index.every(wanted) if wanted else set(hierarchy.images)
-    without = index.every(exclude, "--exclude: ")
-    if index.complaints:
-        hints = dict.fromkeys(hint for _, hint in index.complaints)
+    index = Index(hierarchy)
+    choice = _Choice(index, failed)
+    found = choice.every(wanted) if wanted else set(hierarchy.images)
+    without = choice.every(exclude, "--exclude: ")
+    if choice.complaints:
+        hints = dict.fromkeys(hint for _, hint in choice.complaints)
         raise UsageError(
-            "; ".join(what for what, _ in index.complaints),
+            "; ".join(what for what, _ in choice.complaints),
             hint="; ".join(hints).replace("?; ", "? "),
         )
     if changed is not None:
@@ -117,104 +113,93 @@ def with_ancestors(hierarchy: Hierarchy, images: Iterable[str]) -> frozenset[str
     return frozenset(_walk(images, lambda image: hierarchy.images[image].image_parents()))
 
 
-class _Index:
-    """The names that a hierarchy's images answer to.
+class Index:
+    """What a hierarchy's images answer to; many selectors may be asked of one.
 
     Attributes:
-        complaints: (what is wrong with a selector, a way out).
+        hierarchy: whose images.
     """
 
-    def __init__(self, hierarchy: Hierarchy, failed: frozenset[str]) -> None:
+    def __init__(self, hierarchy: Hierarchy) -> None:
+        self.hierarchy = hierarchy
         self._images = hierarchy.images
-        self._failed = failed
         self._former = {
             name: image.id for image in hierarchy.images.values() for name in image.formerly
         }
+        self._tiers: dict[str, list[str]] = {}
+        self._keys: dict[str, list[str]] = {}
+        self._pairs: dict[str, list[str]] = {}
+        for image in hierarchy.images.values():
+            if image.tier:
+                self._tiers.setdefault(image.tier, []).append(image.id)
+            for key, value in image.labels:
+                self._keys.setdefault(key, []).append(image.id)
+                self._pairs.setdefault(f"{key}={value}", []).append(image.id)
         self._children: dict[str, list[str]] | None = None
-        self.complaints: list[tuple[str, str]] = []
+        self._sorted: list[str] | None = None
 
-    def every(self, terms: Sequence[str], option: str = "") -> set[str]:
-        """Return what selectors mean together; complaints begin with the option's name."""
-        found: set[str] = set()
-        for term in terms:
-            read = _TERM.fullmatch(term)
-            if read is None:
-                self.complaints.append((f"{option}a selector is empty", self._some_images()))
-                continue
-            body = self._body(read["body"], option)
-            found |= body
-            if read["up"]:
-                found |= _walk(body, self._parents_of, _levels(read["above"]))
-            if read["down"]:
-                found |= self.below(body, _levels(read["below"]))
+    def meant(self, selector: Selector, failed: frozenset[str] = frozenset()) -> set[str]:
+        """Return the images that a selector means; none, if it fits none.
+
+        Args:
+            selector: one.
+            failed: ids of the images that ``state:failed`` means.
+        """
+        body = self.body(selector, failed)
+        found = set(body)
+        if selector.above:
+            found |= _walk(body, self._parents_of, selector.above)
+        if selector.below:
+            found |= self.below(body, selector.below)
         return found
+
+    def body(self, selector: Selector, failed: frozenset[str] = frozenset()) -> set[str]:
+        """Return the images that a selector fits by itself, without what its ``+`` adds."""
+        if selector.trait is Trait.STATE:
+            return set(failed)
+        if selector.trait is Trait.TIER:
+            return _fitting(self._tiers, selector)
+        if selector.trait is Trait.LABEL:
+            return _fitting(self._pairs if "=" in selector.value else self._keys, selector)
+        if selector.value in self._images:
+            return {selector.value}
+        if selector.value in self._former:
+            return {self._former[selector.value]}
+        if not selector.is_glob:
+            return set()
+        return set(filter(selector.test(), self._starting_with(selector.prefix)))
 
     def below(self, images: Iterable[str], levels: float = inf) -> set[str]:
         """Return images and what stands on them."""
         return _walk(images, self._children_of, levels)
 
-    def _body(self, body: str, option: str) -> set[str]:
-        kind, colon, value = body.partition(":")
-        if not colon:
-            return self._named(body, option)
-        if kind == "tier":
-            tiers = {image.tier for image in self._images.values() if image.tier}
-            return self._where(
-                lambda image, fits: bool(image.tier) and fits(image.tier or ""), body, tiers, option
-            )
-        if kind == "label":
-            return self._labelled(body, option)
-        if kind == "state" and value == "failed":
-            return set(self._failed)
-        close = get_close_matches(kind, ("tier", "label"), 1, 0.5)
-        known = "with a colon there are tier:NAME, label:KEY=VALUE and state:failed"
-        hint = f"did you mean {close[0]}:{value}?" if close else known
-        self.complaints.append((f"{option}{body!r} is no selector", hint))
-        return set()
+    def complaint(self, selector: Selector) -> tuple[str, str]:
+        """Return why a selector that fits no image does not, and a way out."""
+        value = selector.value
+        if selector.trait is Trait.TIER:
+            return f"no image has tier {value!r}", _near(value, sorted(self._tiers), "tiers")
+        if selector.trait is Trait.LABEL:
+            key, equals, _ = value.partition("=")
+            pairs = [pair for pair in self._pairs if equals and pair.startswith(f"{key}=")]
+            known = sorted(pairs or self._keys)
+            return f"no image has label {value!r}", _near(value, known, "labels")
+        if selector.is_glob:
+            return f"no image matches {value!r}", self.some_images()
+        near = _near(value, [*self._images, *self._former], "images")
+        return f"no image is called {value!r}", near
 
-    def _named(self, name: str, option: str) -> set[str]:
-        if name in self._images:
-            return {name}
-        if name in self._former:
-            return {self._former[name]}
-        if _GLOB.search(name):
-            fits = _test(name)
-            found = {image for image in self._images if fits(image)}
-            if not found:
-                self.complaints.append((f"{option}no image matches {name!r}", self._some_images()))
-            return found
-        what = f"{option}no image is called {name!r}"
-        self.complaints.append((what, _near(name, [*self._images, *self._former], "images")))
-        return set()
+    def some_images(self) -> str:
+        """Return a hint with the first images' ids."""
+        return _near("", list(self._images), "images")
 
-    def _labelled(self, body: str, option: str) -> set[str]:
-        said = body.removeprefix("label:")
-        key, equals, _ = said.partition("=")
-        pairs = {f"{k}={v}" for image in self._images.values() for k, v in image.labels}
-        keys = {pair.partition("=")[0] for pair in pairs}
-        if not equals:
-            return self._where(
-                lambda image, fits: any(fits(k) for k, _ in image.labels), body, keys, option
-            )
-        known = {pair for pair in pairs if pair.startswith(f"{key}=")} or keys
-        return self._where(
-            lambda image, fits: any(fits(f"{k}={v}") for k, v in image.labels), body, known, option
-        )
-
-    def _where(
-        self,
-        has: Callable[[Image, Test], bool],
-        body: str,
-        known: Iterable[str],
-        option: str,
-    ) -> set[str]:
-        kind, _, value = body.partition(":")
-        fits = _test(value)
-        found = {image.id for image in self._images.values() if has(image, fits)}
-        if not found:
-            what = f"{option}no image has {kind} {value!r}"
-            self.complaints.append((what, _near(value, sorted(known), f"{kind}s", f"{kind}:")))
-        return found
+    def _starting_with(self, prefix: str) -> Iterable[str]:
+        """Return the ids that start so: of thousands a glob is then compared with a few."""
+        if not prefix:
+            return self._images
+        if self._sorted is None:
+            self._sorted = sorted(self._images)
+        first = bisect_left(self._sorted, prefix)
+        return self._sorted[first : bisect_right(self._sorted, prefix + _LAST, first)]
 
     def _parents_of(self, image: str) -> Iterable[str]:
         return self._images[image].image_parents()
@@ -224,8 +209,43 @@ class _Index:
             self._children = _children(self._images)
         return self._children.get(image, ())
 
-    def _some_images(self) -> str:
-        return _near("", list(self._images), "images")
+
+class _Choice:
+    """What selectors of a command mean, and what is wrong with them.
+
+    Attributes:
+        complaints: (what is wrong with a selector, a way out).
+    """
+
+    def __init__(self, index: Index, failed: frozenset[str]) -> None:
+        self._index = index
+        self._failed = failed
+        self.complaints: list[tuple[str, str]] = []
+
+    def every(self, terms: Sequence[str], option: str = "") -> set[str]:
+        """Return what selectors mean together; complaints begin with the option's name."""
+        found: set[str] = set()
+        for term in terms:
+            try:
+                selector = read_selector(term)
+            except NoSelectorError as error:
+                hint = error.hint or self._index.some_images()
+                self.complaints.append((f"{option}{error}", hint))
+                continue
+            meant = self._index.meant(selector, self._failed)
+            found |= meant
+            if not meant and selector.trait is not Trait.STATE:
+                what, hint = self._index.complaint(selector)
+                self.complaints.append((f"{option}{what}", hint))
+        return found
+
+
+def _fitting(known: Mapping[str, list[str]], selector: Selector) -> set[str]:
+    """Return the images under the names that a selector fits."""
+    if not selector.is_glob:
+        return set(known.get(selector.value, ()))
+    fits = selector.test()
+    return {image for name, images in known.items() if fits(name) for image in images}
 
 
 def _children(images: Mapping[str, Image]) -> dict[str, list[str]]:
@@ -249,20 +269,10 @@ def _walk(
     return found
 
 
-def _levels(number: str) -> float:
-    return int(number) if number else inf
-
-
-def _test(pattern: str) -> Test:
-    if not _GLOB.search(pattern):
-        return pattern.__eq__
-    fits = re.compile(translate(pattern)).match
-    return lambda text: fits(text) is not None
-
-
-def _near(name: str, known: Sequence[str], noun: str, prefix: str = "") -> str:
+def _near(name: str, known: Sequence[str], noun: str) -> str:
     close = get_close_matches(name, known, 1, 0.5) if name else []
     if close:
+        prefix = "" if noun == "images" else f"{noun.removesuffix('s')}:"
         return f"did you mean {prefix}{close[0]}?"
     if not known:
         return f"there are no {noun} here"

@@ -44,6 +44,7 @@ def run_bounded(
     cancelled: threading.Event,
     most_bytes: int = MOST_BYTES,
     given: bytes | None = None,
+    directory: str | None = None,
 ) -> Ended:
     """Run a program until it ends, or has to be stopped: then also what it started.
 
@@ -55,6 +56,7 @@ def run_bounded(
         most_bytes: that it may write to each stream; it is stopped when it writes more.
         given: its standard input, whether it reads it or not. None: that stays open, and empty,
             until the program ends: whoever reads it sees its end when this process ends.
+        directory: where it runs; None: where we do.
 
     Raises:
         OSError: it cannot be started.
@@ -66,6 +68,7 @@ def run_bounded(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=dict(environment),
+            cwd=directory,
             start_new_session=True,
         )
     assert process.stdout

@@ -12,8 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from orchestrator.doors import ledger, unfinished
+from orchestrator.doors import ledger, outbox, unfinished
 from orchestrator.doors.database import Database
+from orchestrator.doors.fenced_database import FencedDatabase
 from orchestrator.doors.history_rows import (
     ended_of,
     failure_json,
@@ -22,8 +23,9 @@ from orchestrator.doors.history_rows import (
     run_of,
     state_columns,
 )
-from orchestrator.doors.leases import DatabaseLeases, FencedDatabase
+from orchestrator.doors.leases import DatabaseLeases, take_on
 from orchestrator.doors.sqlite import SqliteDatabase
+from orchestrator.model.announcement import Announcement
 from orchestrator.model.lease import Lease
 from orchestrator.model.measure import Ended
 from orchestrator.model.observation import Sighting
@@ -51,12 +53,15 @@ class DatabaseHistory:
 
     Attributes:
         leases: who may write.
+        outbox: what others are to be told.
     """
 
     def __init__(self, database: Database, *, now_s: Callable[[], float] = time.time) -> None:
         self._database = database
         self._now_s = now_s
+        self._lease: Lease | None = None
         self.leases = DatabaseLeases(database, database.clock, now_s=now_s)
+        self.outbox = outbox.DatabaseOutbox(database)
 
     def __enter__(self) -> Self:
         return self
@@ -70,7 +75,9 @@ class DatabaseHistory:
 
     def fenced(self, lease: Lease) -> DatabaseHistory:
         """Return the same diary, in which one can write only as long as a lease is good."""
-        return DatabaseHistory(FencedDatabase(self._database, lease), now_s=self._now_s)
+        same = DatabaseHistory(FencedDatabase(self._database, lease), now_s=self._now_s)
+        same._lease = lease
+        return same
 
     def begin_run(self, run: Run, plan: str = "") -> None:
         """Write a run that starts, and with it the plan that it carries out."""
@@ -86,6 +93,8 @@ class DatabaseHistory:
                 ),
             )
             unfinished.keep_plan(connection, run.id, plan)
+            if self._lease is not None:
+                take_on(self._database, connection, self._lease)
 
     def kept_plan(self, run_id: str) -> str:
         """Return the plan that a run began with; empty where none is kept."""
@@ -137,7 +146,14 @@ class DatabaseHistory:
                 ],
             )
 
-    def claim(self, repository: str, key: str, digest: str, run_id: str) -> str:
+    def claim(
+        self,
+        repository: str,
+        key: str,
+        digest: str,
+        run_id: str,
+        announcement: Announcement | None = None,
+    ) -> str:
         """Claim a key once for all, or learn who did; see the protocol."""
         with self._database.writing() as connection:
             connection.execute(
@@ -149,6 +165,8 @@ class DatabaseHistory:
                 "SELECT digest FROM claims WHERE repository = ? AND build_key = ?",
                 (repository, key),
             ).fetchone()
+            if announcement is not None and winner == digest:
+                outbox.expect(connection, announcement)
             return str(winner)
 
     def claimed(self, repository: str, key: str) -> str | None:
@@ -161,16 +179,28 @@ class DatabaseHistory:
         return found[0] if found else None
 
     def replace_claim(
-        self, repository: str, key: str, *, lost: str, digest: str, run_id: str
+        self,
+        repository: str,
+        key: str,
+        *,
+        lost: str,
+        digest: str,
+        run_id: str,
+        announcement: Announcement | None = None,
     ) -> bool:
-        """Replace a claim whose digest is not in the registry, if it still says ``lost``."""
+        """Replace a claim whose digest cannot be published; see the protocol."""
         with self._database.writing() as connection:
             changed = connection.execute(
                 "UPDATE claims SET digest = ?, run = ?, claimed_at = ? "
                 "WHERE repository = ? AND build_key = ? AND digest = ?",
                 (digest, run_id, rfc3339(self._now_s()), repository, key, lost),
             )
-            return changed.rowcount == 1
+            if changed.rowcount != 1:
+                return False
+            outbox.give_up(connection, repository, key, lost)
+            if announcement is not None:
+                outbox.expect(connection, announcement)
+            return True
 
     def journal(self, run_id: str, moves: tuple[JournalledMove, ...]) -> None:
         """Write moves before any of them is done; all of them or, with an error, none."""

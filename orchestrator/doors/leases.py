@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
-from orchestrator.doors.database import Answer, Connection, Database, Row
+from orchestrator.doors.database import Connection, Database, Row
 from orchestrator.doors.process import Timekeeper, is_gone
 from orchestrator.errors import LeaseLost
 from orchestrator.model.lease import Ask, Holder, Lease, Place, Standing
@@ -83,7 +82,13 @@ class DatabaseLeases:
                     *(self._clock.name, now_s + lasts_s, float(lasts_s)),
                 ),
             )
-            connection.execute("DELETE FROM waiting WHERE hierarchy = ?", (hierarchy,))
+            # What joined stays, for whoever comes next, until a run has begun that does it.
+            connection.execute(
+                "UPDATE waiting SET clock = '' WHERE hierarchy = ?"
+                if lease.joined
+                else "DELETE FROM waiting WHERE hierarchy = ?",
+                (hierarchy,),
+            )
             return lease
 
     def renew(self, lease: Lease, lasts_s: float) -> None:
@@ -108,8 +113,12 @@ class DatabaseLeases:
                 "WHERE hierarchy = ? AND epoch = ? AND holder = ? AND clock <> ''",
                 (lease.hierarchy, lease.epoch, _json(asdict(lease.holder))),
             )
-            if undone and lease.joined and changed.rowcount == 1:
+            if changed.rowcount != 1:
+                return
+            if undone:
                 self._leave_to_next(connection, lease)
+            else:
+                take_on(self._database, connection, lease)
 
     def standing(self, hierarchy: str) -> Standing:
         """Return who is at work and who waits; see the protocol."""
@@ -175,10 +184,13 @@ class DatabaseLeases:
         """Add what had joined a lease to what whoever waits has to do, or comes next."""
         _, waiting = self._both(lease.hierarchy)
         if waiting is not None:
+            more = without(lease.joined, waiting.asks[1:])
             connection.execute(
                 "UPDATE waiting SET asks = ? WHERE hierarchy = ?",
-                (_asks_json((*waiting.asks, *lease.joined)), lease.hierarchy),
+                (_asks_json((*waiting.asks, *more)), lease.hierarchy),
             )
+            return
+        if not lease.joined:
             return
         # The first is the wish of who waited, which went with it.
         own = Ask(command=lease.holder.command, who=lease.holder.who)
@@ -216,60 +228,6 @@ class DatabaseLeases:
         return (active[0] if active else None), (waiting[0] if waiting else None)
 
 
-class FencedDatabase:
-    """A database in which one can write only as long as a lease is good; see the protocol.
-
-    Args:
-        database: what is written to.
-        lease: without which nothing is.
-    """
-
-    def __init__(self, database: Database, lease: Lease) -> None:
-        self._database = database
-        self._lease = lease
-
-    @property
-    def name(self) -> str:
-        """What people call it."""
-        return self._database.name
-
-    @property
-    def clock(self) -> Timekeeper:
-        """The clock that all who use it share."""
-        return self._database.clock
-
-    def close(self) -> None:
-        """Close the database."""
-        self._database.close()
-
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """Hold the one transaction that may write.
-
-        Raises:
-            LeaseLost: another one has the lease; nothing is written.
-        """
-        with self._database.writing() as connection:
-            # Inside: who takes the lease must wait for the end of this transaction.
-            require(self._database, self._lease)
-            yield connection
-
-    def read(
-        self,
-        form: Callable[[Row], T],
-        statement: str,
-        values: tuple[object, ...] = (),
-        *,
-        since: int = 1,
-    ) -> tuple[T, ...]:
-        """Return what a question finds."""
-        return self._database.read(form, statement, values, since=since)
-
-    def expect_one(self, changed: Answer, what: str) -> None:
-        """Refuse a change that found nothing to change."""
-        self._database.expect_one(changed, what)
-
-
 def require(database: Database, lease: Lease) -> None:
     """Do nothing, if a lease is still good.
 
@@ -282,6 +240,35 @@ def require(database: Database, lease: Lease) -> None:
     if not found or (found[0].epoch, found[0].holder) != (lease.epoch, lease.holder):
         later = found and found[0].epoch >= lease.epoch
         raise lost(lease, found[0].place if later else None)
+
+
+def take_on(database: Database, connection: Connection, lease: Lease) -> None:
+    """Leave what joined a lease to nobody else any more: it is done, or a run has begun for it.
+
+    Args:
+        database: where.
+        connection: of its transaction that writes.
+        lease: that of the run.
+    """
+    if not lease.joined:
+        return
+    statement, name = "SELECT * FROM waiting WHERE hierarchy = ?", (lease.hierarchy,)
+    for row in database.read(_waiting_row, statement, name, since=SINCE):
+        asks = (row.asks[0], *without(row.asks[1:], lease.joined))
+        if asks[1:] or row.clock:
+            values = (_asks_json(asks), lease.hierarchy)
+            connection.execute("UPDATE waiting SET asks = ? WHERE hierarchy = ?", values)
+        else:
+            connection.execute("DELETE FROM waiting WHERE hierarchy = ?", name)
+
+
+def without(asks: tuple[Ask, ...], others: tuple[Ask, ...]) -> tuple[Ask, ...]:
+    """Return asks without others, each of which takes one away; the order stays."""
+    left = list(asks)
+    for other in others:
+        if other in left:
+            left.remove(other)
+    return tuple(left)
 
 
 def lost(lease: Lease, other: Place | None) -> LeaseLost:

@@ -98,8 +98,8 @@ def explained(name: str, password: str = "") -> Iterator[None]:
     except (ValueError, TypeError, LookupError) as error:
         raise StateUnavailable(
             f"the state database {name} has something in it that is not ours: {error}",
-            hint="restore it from a backup, or begin a new one: the registry is the truth, only "
-            "run history and claims start anew",
+            hint="restore it from a backup, or begin a new one: the registry is the truth; run "
+            "history, claims and unsent notices are lost",
         ) from error
 
 

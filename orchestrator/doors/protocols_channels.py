@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from orchestrator.model.message import Message, Sent
+from orchestrator.model.message import Message, Sent, try_later
 from orchestrator.model.target import Target
 
 
@@ -41,3 +41,20 @@ class Secrets(Protocol):
         Raises:
             Unavailable: it is not there, or is empty; the error names the reference.
         """
+
+
+class NoChannels:
+    """Reaches nobody: where nothing is told, as in a measurement."""
+
+    where = "nowhere"
+
+    def open(self, target: Target) -> NoChannels:
+        """Return itself, whatever is asked for."""
+        return self
+
+    def send(self, message: Message) -> Sent:
+        """Send nothing; it may work elsewhere."""
+        return try_later("there is no way to anybody here")
+
+
+NO_CHANNELS = NoChannels()

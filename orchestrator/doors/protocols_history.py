@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from orchestrator.doors.protocols_lease import Leases
+from orchestrator.doors.protocols_outbox import Outbox
+from orchestrator.model.announcement import Announcement
 from orchestrator.model.lease import Lease
 from orchestrator.model.measure import Ended
 from orchestrator.model.observation import Sighting
@@ -30,6 +32,10 @@ class History(Protocol):
     @property
     def leases(self) -> Leases:
         """Who may write."""
+
+    @property
+    def outbox(self) -> Outbox:
+        """What others are to be told."""
 
     def fenced(self, lease: Lease) -> History:
         """Return the same diary, in which one can write only as long as a lease is good.
@@ -67,8 +73,23 @@ class History(Protocol):
     def record_step(self, run_id: str, result: StepResult) -> None:
         """Write one step's result, with a row per platform."""
 
-    def claim(self, repository: str, key: str, digest: str, run_id: str) -> str:
+    def claim(
+        self,
+        repository: str,
+        key: str,
+        digest: str,
+        run_id: str,
+        announcement: Announcement | None = None,
+    ) -> str:
         """Claim a key once for all, or learn who did.
+
+        Args:
+            repository: where.
+            key: the build key.
+            digest: what it is to lead to.
+            run_id: who claims.
+            announcement: is pending from now on if the digest won, in the same transaction; one
+                that was pending for another run is this run's. What is a fact stays one.
 
         Returns:
             The digest that won: ``digest`` itself, or the one claimed before.
@@ -78,9 +99,20 @@ class History(Protocol):
         """Return the digest that a key was claimed for; None where nobody has."""
 
     def replace_claim(
-        self, repository: str, key: str, *, lost: str, digest: str, run_id: str
+        self,
+        repository: str,
+        key: str,
+        *,
+        lost: str,
+        digest: str,
+        run_id: str,
+        announcement: Announcement | None = None,
     ) -> bool:
-        """Replace a claim whose digest is not in the registry, if it still says ``lost``."""
+        """Replace a claim whose digest cannot be published, if it still says ``lost``.
+
+        In the same transaction what was pending of the lost digest is forgotten, and the
+        announcement is pending, as by :meth:`claim`.
+        """
 
     def journal(self, run_id: str, moves: tuple[JournalledMove, ...]) -> None:
         """Write moves before any of them is done."""

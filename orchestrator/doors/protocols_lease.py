@@ -22,7 +22,9 @@ class Leases(Protocol):
         """Take the lease, unless somebody has it, or waits for it before; None: somebody does.
 
         The place of the one that waits, if this one or nobody alive has it, is empty afterwards,
-        and what had joined it goes with the lease.
+        and what had joined it goes with the lease. It is also left to whoever comes next until the
+        fenced diary has a run that began, or the lease is given back with it done: who is killed
+        before that has taken nothing away.
         """
 
     def renew(self, lease: Lease, lasts_s: float) -> None:
@@ -44,7 +46,7 @@ class Leases(Protocol):
 
         Args:
             lease: which.
-            undone: nothing was done; what others had joined for is left to whoever comes next.
+            undone: not all was done; what others had joined for is left to whoever comes next.
         """
 
     def standing(self, hierarchy: str) -> Standing:

@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from orchestrator.model.announcement import Announcement
-from orchestrator.model.delivery import Delivery, DeliveryState, ReceiverState
+from orchestrator.model.delivery import Backlog as Backlog
+from orchestrator.model.delivery import Delivery, DeliveryState, Queue, ReceiverState
 from orchestrator.model.run import Run
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backlog:
-    """How much of a hierarchy is still to be told, for people.
-
-    Attributes:
-        waiting: deliveries that are to be sent.
-        dead: deliveries that were given up.
-        oldest_at: RFC 3339 UTC of the oldest that waits; empty: none does.
-    """
-
-    waiting: int = 0
-    dead: int = 0
-    oldest_at: str = ""
 
 
 class Outbox(Protocol):
@@ -37,8 +22,11 @@ class Outbox(Protocol):
     def release(self, announcement_id: str, run_id: str, at: str) -> None:
         """Write that what was pending is a fact now, found out by a run; else nothing happens."""
 
-    def retract(self, announcement_id: str) -> None:
-        """Forget what was pending: it did not come true; else nothing happens."""
+    def retract(self, announcement_id: str, run_id: str) -> None:
+        """Forget what was pending for a run: it did not come true; else nothing happens.
+
+        What another run expects by now stays.
+        """
 
     def pending(self, hierarchy: str) -> tuple[Announcement, ...]:
         """Return what nobody knows yet whether it came true, the oldest first."""
@@ -57,13 +45,16 @@ class Outbox(Protocol):
     ) -> None:
         """Write facts as told, and the messages for everybody who wants them: all or nothing.
 
-        An announcement or a delivery that is there already, and told, stays as it is: to do it
-        again changes nothing.
+        An announcement that was told, and a delivery that is there, stays as it is: to do it again
+        changes nothing.
 
         Args:
             announcements: with their events.
             deliveries: of these and of earlier ones.
             run_id: the run that is told with it; empty: it has not ended yet.
+
+        Raises:
+            StateUnavailable: also where the run is not known; then nothing is written.
         """
 
     def deliveries(
@@ -72,22 +63,33 @@ class Outbox(Protocol):
         states: Sequence[DeliveryState],
         *,
         team: str = "",
+        receiver: str = "",
         limit: int = 0,
     ) -> tuple[Delivery, ...]:
-        """Return deliveries, the oldest first.
+        """Return deliveries in the order they were made, whatever the clocks said.
 
         Args:
             hierarchy: whose.
             states: in these states only.
             team: of this one only; empty: of all.
+            receiver: of the team's this one only; empty: of all.
             limit: the newest so many only; 0: all.
         """
+
+    def queues(self, hierarchy: str) -> tuple[Queue, ...]:
+        """Return for whom something waits, whose first message was made first, first."""
+
+    def told(self, ids: Sequence[str]) -> frozenset[str]:
+        """Return those ids whose facts were told, whether anybody wanted them or not."""
 
     def events(self, ids: Sequence[str]) -> Mapping[str, Mapping[str, object]]:
         """Return id → event of announcements that were told; who is not known is left out."""
 
     def record(self, deliveries: Sequence[Delivery]) -> None:
-        """Write what became of deliveries: state, tries, when next, why, who is left."""
+        """Write what became of deliveries: state, tries, when next, why, who is left.
+
+        What is forgotten by now stays so.
+        """
 
     def receivers(self, hierarchy: str) -> tuple[ReceiverState, ...]:
         """Return the receivers of which anything is known, sorted by team and receiver."""

@@ -28,7 +28,7 @@ _MEANINGS = (
     (
         ("SQLITE_NOTADB", "SQLITE_CORRUPT"),
         "is damaged",
-        "move it away: the registry is the truth, only run history and claims start anew",
+        "move it away: the registry is the truth; run history, claims and unsent notices are lost",
     ),
     (("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH"), "cannot be written", _ELSEWHERE),
     (("SQLITE_CANTOPEN",), "cannot be opened", _ELSEWHERE),

@@ -94,17 +94,26 @@ class ChangedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Vulnerability:
-    """A known vulnerability that one of the images has and the other one has not.
+    """A known vulnerability of a package.
 
     Attributes:
-        id: ``CVE-…`` or ``GHSA-…``.
+        id: ``CVE-…``, or what else the scanner calls it: ``GHSA-…``.
         severity: as the scanner says, in lower case.
-        package: that has it.
+        package: that has it, in whichever version.
     """
 
     id: str
     severity: str
     package: str
+
+
+#: What scanners say, the worst first; whatever else they say comes last.
+_SEVERITIES = ("critical", "high", "important", "medium", "moderate", "low", "negligible")
+
+
+def severity_rank(severity: str) -> int:
+    """Return the place of a severity in a list that begins with the worst."""
+    return _SEVERITIES.index(severity) if severity in _SEVERITIES else len(_SEVERITIES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +125,10 @@ class PlatformChange:
         now_bytes: the same of the new one; None: it has it no more.
         packages: sorted by type and name; None: nobody knows, and ``unknown`` says why.
         settings: of the configuration, sorted.
-        fixed: vulnerabilities that are gone; None where no scanner is configured.
-        introduced: vulnerabilities that are new; None where no scanner is configured.
+        fixed: vulnerabilities that are gone from their packages, the worst first; None where no
+            scanner is configured, or nobody knows: ``unscanned`` or ``unknown`` says why.
+        introduced: those that are new in their packages; None as for ``fixed``.
+        unscanned: why the scanner does not know the vulnerabilities, one sentence; else empty.
         unknown: why nobody knows the packages, one sentence; empty where they are known.
         files: that make the image larger or smaller, what adds most first; None: nobody asked.
         unread: why not every layer could be read for the files; empty: all were.
@@ -129,6 +140,7 @@ class PlatformChange:
     settings: tuple[ChangedSetting, ...] = ()
     fixed: tuple[Vulnerability, ...] | None = None
     introduced: tuple[Vulnerability, ...] | None = None
+    unscanned: str = ""
     unknown: str = ""
     files: tuple[ChangedFile, ...] | None = None
     unread: str = ""
@@ -140,7 +152,8 @@ class PlatformChange:
             self.was_bytes == self.now_bytes
             and self.packages == ()
             and not self.settings
-            and not (self.fixed or self.introduced or self.files or self.unread)
+            and not (self.fixed or self.introduced or self.unscanned)
+            and not (self.files or self.unread)
         )
 
 

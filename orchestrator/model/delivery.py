@@ -82,3 +82,61 @@ class ReceiverState:
     disabled_at: str = ""
     paused_until_s: float = 0.0
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """What waits for one receiver, counted.
+
+    Attributes:
+        team: whose.
+        receiver: which of the team's.
+        messages: how many wait.
+        tries: how often the one of them was sent that was sent most often.
+    """
+
+    team: str
+    receiver: str
+    messages: int
+    tries: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """How much of a hierarchy is still to be told, for people.
+
+    Attributes:
+        waiting: deliveries that are to be sent.
+        dead: deliveries that were given up.
+        oldest_at: RFC 3339 UTC of the oldest that waits; empty: none does.
+    """
+
+    waiting: int = 0
+    dead: int = 0
+    oldest_at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """What came of one drain of the outbox.
+
+    Attributes:
+        delivered: messages that their receivers have now.
+        teams: that got at least one of them, sorted.
+        later: messages that were tried and not taken, and will be tried again; each as it is
+            after the last try.
+        dead: messages that were given up.
+        dropped: messages that nobody wants any more.
+        paused: receivers that are left alone for a while from now on.
+        gone: receivers that want nothing any more from now on.
+        cut_short: whether time was over, or somebody stopped it.
+    """
+
+    delivered: int = 0
+    teams: tuple[str, ...] = ()
+    later: tuple[Delivery, ...] = ()
+    dead: tuple[Delivery, ...] = ()
+    dropped: tuple[Delivery, ...] = ()
+    paused: tuple[ReceiverState, ...] = ()
+    gone: tuple[ReceiverState, ...] = ()
+    cut_short: bool = False

@@ -34,6 +34,7 @@ class Area(StrEnum):
     DATABASE = "database"
     LEFTOVERS = "leftovers"
     FILES = "files"
+    DELIVERIES = "deliveries"
 
 
 class Code(StrEnum):
@@ -66,6 +67,11 @@ class Code(StrEnum):
     LEFTOVER_REST = "leftover-rest"
     FILES_HIERARCHY = "files-hierarchy"
     FILES_GIT = "files-git"
+    DELIVERIES_DEAD = "deliveries-dead"
+    DELIVERIES_RECEIVERS = "deliveries-receivers"
+    DELIVERIES_WAITING = "deliveries-waiting"
+    DELIVERIES_SECRETS = "deliveries-secrets"
+    DELIVERIES_SELECTORS = "deliveries-selectors"
 
 
 _AREAS = {"platform": Area.PLATFORMS, "upstream": Area.REGISTRY, "leftover": Area.LEFTOVERS}

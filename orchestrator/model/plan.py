@@ -252,10 +252,12 @@ class Told:
     Attributes:
         team: who.
         images: ids it subscribes to and that may change, parents before children.
+        channels: the kinds of channels that it would hear through: ``webhook``, ``email``.
     """
 
     team: str
     images: tuple[str, ...]
+    channels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

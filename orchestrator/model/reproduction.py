@@ -147,7 +147,7 @@ class Reproduction:
         image: image id.
         platforms: one for each that was built.
         source_epoch_s: SOURCE_DATE_EPOCH of both, in seconds since 1970 UTC.
-        durations_s: how long the builds took, in seconds.
+        durations_s: how long the builds took, in seconds: of the platform that took longest.
         declared: the hierarchy file takes the image for reproducible.
     """
 

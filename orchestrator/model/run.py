@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from orchestrator.model.plan import MirrorCopy
+from orchestrator.model.time import rfc3339
 
 
 class Outcome(StrEnum):
@@ -269,3 +270,7 @@ class Run:
     state: RunState = RunState.RUNNING
     plan: str = ""
     resumes: str = ""
+
+    def ended(self, state: RunState, at_s: float) -> Run:
+        """Return it as it is when it is over: how, and when, in seconds since 1970."""
+        return replace(self, state=state, finished_at=rfc3339(at_s))

@@ -76,13 +76,18 @@ _KINDS: dict[type[object], str] = {
 }
 
 
+def channel_of(target: Target) -> str:
+    """Return the kind of channel that a target asks for, as the hierarchy file calls it."""
+    return _KINDS[type(target)]
+
+
 def receiver_of(target: Target) -> str:
     """Return a name for where messages go: the kind of channel and a short hash of the place.
 
     Only what says where counts: another secret, or another mail server, is the same receiver. No
     address can be read from it.
     """
-    kind = _KINDS[type(target)]
+    kind = channel_of(target)
     digest = hashlib.sha256("\x00".join((kind, *_place(target))).encode()).hexdigest()
     return f"{kind}-{digest[:8]}"
 
@@ -96,7 +101,8 @@ def _place(target: Target) -> tuple[str, ...]:
         case EmailTarget():
             return tuple(sorted(target.to))
         case FeedTarget():
-            return (target.directory, target.of.value)
+            # A hierarchy has one directory; its path depends on where the user stands.
+            return (target.of.value,)
         case CommandTarget():
             return target.command
         case AppriseTarget():

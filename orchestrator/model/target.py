@@ -139,11 +139,13 @@ class CommandTarget:
         command: program and arguments; no shell reads them.
         environment: variable → reference: what it sees beside the usual few.
         limit_s: seconds that it may take.
+        directory: where it runs; empty: where we do.
     """
 
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     limit_s: float = 60.0
+    directory: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

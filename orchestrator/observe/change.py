@@ -7,19 +7,21 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from orchestrator.content.clamp import is_clampable, layer_tar
 from orchestrator.content.difference import file_sizes
+from orchestrator.content.scannable import scannable
 from orchestrator.doors.protocols import Registry
 from orchestrator.doors.protocols_sbom import Sboms
+from orchestrator.doors.protocols_scanner import Scanner
 from orchestrator.errors import CheckFailed, Unavailable
 from orchestrator.explain.change import Contents, platform_change
-from orchestrator.model.change import ImageChange, Package
+from orchestrator.model.change import ImageChange
 from orchestrator.model.image_config import diff_ids
 from orchestrator.model.manifest import Manifest
 from orchestrator.model.names import Repository, normal_platform
-from orchestrator.observe.sboms import packages_of
+from orchestrator.observe.sboms import Inside, inside
 
 #: Platforms looked at side by side, old and new ones.
 PARALLEL = 4
@@ -32,10 +34,12 @@ class Side:
     Attributes:
         repository: where it is.
         digest: of its index, or of its only manifest.
+        top: what the digest names, where somebody has read it; None: it is read.
     """
 
     repository: Repository
     digest: str
+    top: Manifest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +49,14 @@ class Comparing:
     Attributes:
         registry: the door.
         sboms: looks into images that have no SBOM attached.
+        scanner: looks up what is known of their packages; None: none is configured.
         files: whether the layers are read too, for the files that make an image larger.
         cancelled: set it to stop.
     """
 
     registry: Registry
     sboms: Sboms
+    scanner: Scanner | None = None
     files: bool = False
     cancelled: threading.Event = field(default_factory=threading.Event)
 
@@ -71,8 +77,8 @@ class _Shown:
 def compare(was: Side | None, now: Side, comparing: Comparing) -> ImageChange:
     """Return what is different between two published images.
 
-    What is equal on both sides is not looked into: a platform with the same manifest, and the
-    packages of one with the same layers.
+    What is equal on both sides is not looked into: a platform with the same manifest, the packages
+    of one with the same layers, the vulnerabilities of the same packages.
 
     Args:
         was: the old one; None: there was none, and every platform is new.
@@ -89,7 +95,10 @@ def compare(was: Side | None, now: Side, comparing: Comparing) -> ImageChange:
         after = _platforms(now, comparing, pool)
         both = {p: (before.get(p), after.get(p)) for p in sorted(before.keys() | after.keys())}
         sides = [(one, other) for pair in both.values() for one, other in (pair, pair[::-1])]
-        seen = list(pool.map(lambda pair: _contents(pair[0], pair[1], comparing), sides))
+        read = list(pool.map(lambda pair: _contents(pair[0], pair[1], comparing), sides))
+        pairs = list(zip(read[::2], read[1::2], strict=True))
+        asked = [(one, other) for pair in pairs for one, other in (pair, pair[::-1])]
+        seen = list(pool.map(lambda pair: _scanned(pair[0], pair[1], comparing), asked))
     try:
         changes = {
             platform: platform_change(seen[2 * number], seen[2 * number + 1])
@@ -101,7 +110,7 @@ def compare(was: Side | None, now: Side, comparing: Comparing) -> ImageChange:
 
 
 def _platforms(side: Side, comparing: Comparing, pool: ThreadPoolExecutor) -> dict[str, _Shown]:
-    top = _read(side, side.digest, comparing)
+    top = side.top or _read(side, side.digest, comparing)
     if not top.is_index:
         only = _shown(side, None, top, comparing)
         return {_platform_of(only): only}
@@ -138,14 +147,21 @@ def _platform_of(shown: _Shown) -> str:
     return normal_platform("/".join(str(word) for word in words if word))
 
 
-def _contents(shown: _Shown | None, other: _Shown | None, comparing: Comparing) -> Contents | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """What a platform of one side is, and the SBOM that says what it has."""
+
+    contents: Contents
+    document: bytes = b""
+
+
+def _contents(shown: _Shown | None, other: _Shown | None, comparing: Comparing) -> _Read | None:
     """Return what a platform of one side is; what it has in common with the other is left out."""
     if shown is None:
         return None
-    packages: tuple[Package, ...] | None = ()
-    unknown = ""
+    found = Inside(packages=())
     if other is not None and shown.diff_ids() != other.diff_ids():
-        packages, unknown = packages_of(
+        found = inside(
             shown.side.repository,
             shown.manifest.digest,
             shown.index,
@@ -156,14 +172,34 @@ def _contents(shown: _Shown | None, other: _Shown | None, comparing: Comparing) 
     files, unread = None, ""
     if comparing.files and other is not None:
         files, unread = _files(shown, other, comparing)
-    return Contents(
+    contents = Contents(
         size_bytes=sum(layer.size_bytes for layer in shown.manifest.layers()),
         config=shown.config,
-        packages=packages,
-        unknown=unknown,
+        packages=found.packages,
+        unknown=found.unknown,
         files=files,
         unread=unread,
     )
+    return _Read(contents=contents, document=found.document)
+
+
+def _scanned(read: _Read | None, other: _Read | None, comparing: Comparing) -> Contents | None:
+    """Return what a platform is with its vulnerabilities, where the other one may have others."""
+    if read is None:
+        return None
+    mine = read.contents
+    if comparing.scanner is None or mine.packages is None:
+        return mine
+    if other is None or other.contents.packages in (None, mine.packages):
+        return replace(mine, vulnerabilities=())
+    try:
+        document = scannable(read.document)
+    except (ValueError, RecursionError) as error:
+        return replace(mine, unscanned=f"its SBOM cannot be scanned: {error}")
+    answer = comparing.scanner.vulnerabilities(document, cancelled=comparing.cancelled)
+    if answer.problem:
+        return replace(mine, unscanned="; ".join(filter(None, (answer.problem, answer.hint))))
+    return replace(mine, vulnerabilities=answer.found)
 
 
 def _files(shown: _Shown, other: _Shown, comparing: Comparing) -> tuple[Mapping[str, int], str]:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import posixpath
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import InvalidInput, Problem
 from orchestrator.load import Included, complete, open_top, resolve
-from orchestrator.load.include import FILES_AT_MOST
+from orchestrator.load.include import (
+    FILES_AT_MOST,
+    TEAMS_AT_MOST,
+    TEAMS_DIRECTORY,
+    TEAMS_FILES,
+    is_team_file,
+)
 from orchestrator.model.address import address_of
 
 if TYPE_CHECKING:
@@ -86,10 +93,26 @@ def draft_of(files: Files) -> Draft:
         for path in paths:
             if path in read or len(read) > FILES_AT_MOST or path == posixpath.basename(files.name):
                 continue
+            if is_team_file(path):
+                continue
             read[path] = _read(files, path, left_bytes)
             left_bytes -= len(read[path].content)
         included[pattern] = [read.get(path, Included(path, b"")) for path in paths]
-    return complete(opened, included)
+    teams = []
+    for path in files.matching(TEAMS_FILES)[: TEAMS_AT_MOST + 1]:
+        teams.append(_read_team(files, path, left_bytes))
+        left_bytes -= len(teams[-1].content)
+    return complete(opened, included, teams)
+
+
+def _read_team(files: Files, path: str, left_bytes: int) -> Included:
+    """Return a team's file; of anything else in its directory only the path."""
+    if path != TEAMS_DIRECTORY and not is_team_file(path):
+        return Included(path, b"")
+    found = _read(files, path, left_bytes)
+    hint = f"correct it, or take it out of {TEAMS_DIRECTORY}/"
+    bad = (replace(each, code="BAD-TEAM-FILE", hint=hint) for each in found.problems)
+    return found._replace(problems=tuple(bad))
 
 
 def _read(files: Files, path: str, left_bytes: int) -> Included:
@@ -104,7 +127,7 @@ def _read(files: Files, path: str, left_bytes: int) -> Included:
         line=0,
         column=0,
         code="FILE-TOO-LARGE",
-        what="the included files are larger than 64 MiB together",
+        what="the files beside the hierarchy file are larger than 64 MiB together",
         hint="generate less, or split it into several hierarchies",
     )
     return Included(path, b"", (problem,))

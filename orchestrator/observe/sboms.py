@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from orchestrator.content.layout import IN_TOTO
 from orchestrator.content.sbom import (
@@ -25,7 +26,22 @@ from orchestrator.model.names import Repository
 MOST_BYTES = 64 << 20
 
 
-def packages_of(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inside:
+    """What is known of what is inside one platform of an image.
+
+    Attributes:
+        packages: that it has; None: nobody knows, and ``unknown`` says why.
+        document: the SBOM that says so, SPDX JSON or an in-toto statement about one.
+        unknown: one sentence; empty where the packages are known.
+    """
+
+    packages: tuple[Package, ...] | None
+    document: bytes = b""
+    unknown: str = ""
+
+
+def inside(
     repository: Repository,
     digest: str,
     index: Manifest | None,
@@ -33,7 +49,7 @@ def packages_of(
     registry: Registry,
     sboms: Sboms,
     cancelled: threading.Event,
-) -> tuple[tuple[Package, ...] | None, str]:
+) -> Inside:
     """Return the packages of one platform of an image, or why nobody knows them.
 
     Args:
@@ -44,22 +60,19 @@ def packages_of(
         sboms: looks into the image where nothing is attached to it.
         cancelled: when set, the look is given up.
 
-    Returns:
-        The packages, and an empty text; or None, and one sentence.
-
     Raises:
         RegistryUnavailable: the registry answers neither yes nor 404.
     """
-    found = attached_sbom(registry, repository, digest, index)
+    found = _attached(registry, repository, digest, index)
     if found is not None:
-        return found, ""
+        return found
     answer = sboms.document(repository, digest, cancelled=cancelled)
     if answer.problem:
-        return None, "; ".join(filter(None, (answer.problem, answer.hint)))
+        return Inside(packages=None, unknown="; ".join(filter(None, (answer.problem, answer.hint))))
     try:
-        return packages_in(answer.document), ""
+        return Inside(packages=packages_in(answer.document), document=answer.document)
     except (ValueError, RecursionError) as error:
-        return None, f"what was said of it cannot be read: {error}"
+        return Inside(packages=None, unknown=f"what was said of it cannot be read: {error}")
 
 
 def attached_sbom(
@@ -72,11 +85,19 @@ def attached_sbom(
     Raises:
         RegistryUnavailable: the registry answers neither yes nor 404.
     """
+    found = _attached(registry, repository, digest, index)
+    return found.packages if found else None
+
+
+def _attached(
+    registry: Registry, repository: Repository, digest: str, index: Manifest | None
+) -> Inside | None:
     for layer in _documents(registry, repository, digest, index):
         if layer.size_bytes > MOST_BYTES:
             continue
         try:
-            return packages_in(b"".join(registry.read_blob(repository, layer.digest)))
+            document = b"".join(registry.read_blob(repository, layer.digest))
+            return Inside(packages=packages_in(document), document=document)
         except (ValueError, RecursionError):
             continue  # Somebody else's, of a kind that we do not know.
         except RegistryUnavailable as error:

@@ -33,10 +33,11 @@ from orchestrator.model.publication import ParentRecord, Publication
 from orchestrator.model.run import JournalledMove, Outcome, Run, RunState, StepResult
 from orchestrator.model.time import rfc3339
 from orchestrator.observe.examine import Content, Examined
+from orchestrator.publish.moving import empty_plan
 from orchestrator.publish.promotion import promote_everywhere
+from orchestrator.publish.publishing import Publishing, publish
 from orchestrator.publish.spread import Spreading, spread
-from orchestrator.publish.tags import Publishing, lift_rejection, publish
-from orchestrator.publish.undo import empty_plan
+from orchestrator.publish.tags import lift_rejection
 from orchestrator.run.ends import failure_of, state_of
 
 
@@ -91,7 +92,7 @@ def adopt(examined: tuple[Examined, ...], site: Adopting) -> Iterator[Event]:
     ended = tuple(results.values())
     state = state_of(ended, moves, interrupted=site.cancelled.is_set())
     yield RunFinished(
-        run=replace(site.run, finished_at=rfc3339(site.clock.now_s()), state=state),
+        run=site.run.ended(state, site.clock.now_s()),
         results=ended,
         moves=tuple(moves),
         duration_s=site.clock.monotonic_s() - began_s,
@@ -167,9 +168,14 @@ def _record(
                 immutable=tag,
                 platforms=image.platforms,
                 run=site.run.id,
+                hierarchy=site.hierarchy.name,
+                image=image.id,
+                # Whoever uses it has had it all along, byte for byte.
+                announced=False,
             ),
             site.registry,
             site.history,
+            site.clock,
         )
         _require_same(image, content, index)
         lift_rejection(site.registry, image.repository, index.digest, each.adoption.found)

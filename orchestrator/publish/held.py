@@ -11,18 +11,16 @@ from orchestrator.doors.protocols import Clock, Registry
 from orchestrator.doors.protocols_crash import NO_CRASH, CrashPoints
 from orchestrator.doors.protocols_history import History
 from orchestrator.errors import Conflict
-from orchestrator.model.event import Event, Notice, RunFinished, RunStarted, TagsMoved
+from orchestrator.model.event import Event, Notice
 from orchestrator.model.fingerprint import effective_digest
 from orchestrator.model.hierarchy import Hierarchy, Image, Promote
 from orchestrator.model.names import parse_repository, short_digest
 from orchestrator.model.publication import ParentRecord, read_publication
 from orchestrator.model.run import HeldBy, JournalledMove, MoveState, Run
-from orchestrator.model.time import rfc3339
 from orchestrator.observe.observations import current_of, is_rejected
+from orchestrator.publish.moving import moving
 from orchestrator.publish.promotion import promote_everywhere
 from orchestrator.publish.spread import PARALLEL
-from orchestrator.publish.undo import empty_plan
-from orchestrator.run.ends import state_of
 
 #: Sentences in one message, at most.
 _SAID = 5
@@ -319,25 +317,10 @@ def carry_over(
         clock: for the end of the run.
         crash: told where a test may kill the process.
     """
-    began_s = clock.monotonic_s()
-    yield RunStarted(run=run, plan=empty_plan(run))
-    for what, hint in _reasons(found.left):
-        yield Notice(text=f"{what}; {hint}" if hint else what)
+    said = [f"{what}; {hint}" if hint else what for what, hint in _reasons(found.left)]
     if found.is_done:
-        yield Notice(text="what was held is promoted already")
-    moved: list[JournalledMove] = []
-    for move in promote_everywhere(
+        said.append("what was held is promoted already")
+    moved = promote_everywhere(
         found.moves, hierarchy, registry, history, run.id, crash, stands_on=found.stands_on
-    ):
-        moved.append(move)
-        yield TagsMoved(move=move)
-    yield RunFinished(
-        run=replace(
-            run,
-            finished_at=rfc3339(clock.now_s()),
-            state=state_of((), moved, interrupted=False),
-        ),
-        results=(),
-        moves=tuple(moved),
-        duration_s=clock.monotonic_s() - began_s,
     )
+    return moving(run, moved, clock, [Notice(text=text) for text in said])

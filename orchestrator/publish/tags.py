@@ -1,15 +1,13 @@
-"""Claims, immutable tags, key tags, floating tags, rollback: what others see of a build.
+"""Immutable tags, floating tags, rollback: what others see of a build.
 
-The order is the safety: the manifest by digest, the claim, the immutable tag, the key tag, and
-floating tags only at the end of the run. Whoever dies in between leaves nothing half visible.
+Floating tags move only at the end of the run, and each is read back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from orchestrator.decide.want import is_complete
 from orchestrator.doors.protocols import Registry
 from orchestrator.doors.protocols_crash import NO_CRASH, CrashPoints
 from orchestrator.doors.protocols_history import History
@@ -18,100 +16,8 @@ from orchestrator.model.crash import CrashPoint
 from orchestrator.model.fingerprint import key_tag
 from orchestrator.model.manifest import Manifest
 from orchestrator.model.names import Repository, parse_repository, short_digest
-from orchestrator.model.publication import read_publication
 from orchestrator.model.run import HeldBy, JournalledMove, MoveState
 from orchestrator.observe.observations import rejected_tag
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Publishing:
-    """What is about to be published.
-
-    Attributes:
-        repository: where.
-        key: the build key.
-        index: the composed index; every manifest it lists is in the repository.
-        immutable: the tag that will never move.
-        platforms: all that the index must have.
-        run: id of the run.
-    """
-
-    repository: Repository
-    key: str
-    index: Manifest
-    immutable: str
-    platforms: tuple[str, ...]
-    run: str
-
-
-def publish(
-    publishing: Publishing,
-    registry: Registry,
-    history: History,
-    crash: CrashPoints = NO_CRASH,
-) -> Manifest:
-    """Give an index its immutable tag and its key tag, or adopt the one that was first.
-
-    Returns:
-        The index that the key leads to: ours, or the one that another run published first.
-
-    Raises:
-        TagConflict: the immutable tag names something that is not this key's.
-        RegistryUnavailable: a request failed; what was done so far is safe to do again.
-    """
-    registry.put_manifest(publishing.repository, publishing.index.digest, publishing.index)
-    crash.reached(CrashPoint.MANIFEST_STORED)
-    claimed = _claim(publishing, registry, history)
-    crash.reached(CrashPoint.CLAIMED)
-    winner = _tagged_before(publishing, registry) or claimed
-    put_tag(registry, publishing.repository, publishing.immutable, winner)
-    crash.reached(CrashPoint.IMMUTABLE_TAG_PUT)
-    put_tag(registry, publishing.repository, key_tag(publishing.key), winner)
-    crash.reached(CrashPoint.KEY_TAG_PUT)
-    return winner
-
-
-def _claim(publishing: Publishing, registry: Registry, history: History) -> Manifest:
-    """Return the manifest whose digest the write-once claim names.
-
-    A claim whose digest is not in the registry was left by somebody who died before, or whose
-    manifest was deleted since: it is replaced, by compare-and-swap.
-    """
-    where, key, mine = str(publishing.repository), publishing.key, publishing.index.digest
-    for _ in range(8):
-        digest = history.claim(where, key, mine, publishing.run)
-        if digest == mine:
-            return publishing.index
-        winner = registry.manifest(publishing.repository, digest)
-        if winner is not None and _is_same_build(winner, publishing):
-            return winner
-        history.replace_claim(where, key, lost=digest, digest=mine, run_id=publishing.run)
-    raise Conflict(f"the claim on {key} in {where} changes all the time", hint="try again")
-
-
-def _tagged_before(publishing: Publishing, registry: Registry) -> Manifest | None:
-    """Return what the immutable tag names already, if that is a build of the same key."""
-    digest = registry.resolve(publishing.repository, publishing.immutable)
-    if digest is None:
-        return None
-    found = registry.manifest(publishing.repository, digest)
-    if found is None or not _is_same_build(found, publishing):
-        raise TagConflict(
-            f"{publishing.repository}:{publishing.immutable} already points at "
-            f"{short_digest(digest)}…, not {short_digest(publishing.index.digest)}…",
-            hint="immutable tags never move, and that one is not a build of this key; "
-            "find out who pushed it, or change `tags.immutable`",
-        )
-    return found
-
-
-def _is_same_build(found: Manifest, publishing: Publishing) -> bool:
-    publication = read_publication(found)
-    return (
-        publication is not None
-        and publication.key == publishing.key
-        and is_complete(publication, publishing.platforms)
-    )
 
 
 def put_immutable_tag(

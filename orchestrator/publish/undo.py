@@ -11,13 +11,12 @@ from orchestrator.doors.protocols_crash import NO_CRASH, CrashPoints
 from orchestrator.doors.protocols_history import History
 from orchestrator.errors import CheckFailed, RegistryUnavailable, UsageError
 from orchestrator.model.crash import CrashPoint
-from orchestrator.model.event import Event, RunFinished, RunStarted, TagsMoved
+from orchestrator.model.event import Event
 from orchestrator.model.hierarchy import Hierarchy
 from orchestrator.model.names import Repository, parse_repository
-from orchestrator.model.plan import Plan
-from orchestrator.model.run import HeldBy, JournalledMove, MoveState, Run, RunState
-from orchestrator.model.time import rfc3339
+from orchestrator.model.run import HeldBy, JournalledMove, MoveState, Run
 from orchestrator.observe.observations import is_rejected
+from orchestrator.publish.moving import moving
 from orchestrator.publish.tags import lift_rejection, reject, settle_moves
 from orchestrator.publish.transfer import Transfer, copy_index
 
@@ -100,41 +99,16 @@ def undo(
         clock: for the end of the run.
         crash: told where a test may kill the process.
     """
-    began_s = clock.monotonic_s()
-    yield RunStarted(run=run, plan=empty_plan(run))
-    # The journal first: a rollback that is killed is brought to its end, marks and tags.
-    history.journal(run.id, moves)
-    crash.reached(CrashPoint.JOURNAL_WRITTEN)
-    mark_moves(moves, hierarchy, registry)
-    crash.reached(CrashPoint.MARKED)
-    settled: list[JournalledMove] = []
-    for move in settle_moves(moves, registry, history, run.id, crash):
-        settled.append(move)
-        yield TagsMoved(move=move)
-    good = not any(move.state.is_fault for move in settled)
-    yield RunFinished(
-        run=replace(
-            run,
-            finished_at=rfc3339(clock.now_s()),
-            state=RunState.SUCCEEDED if good else RunState.FAILED,
-        ),
-        results=(),
-        moves=tuple(settled),
-        duration_s=clock.monotonic_s() - began_s,
-    )
 
+    def undone() -> Iterator[JournalledMove]:
+        # The journal first: a rollback that is killed is brought to its end, marks and tags.
+        history.journal(run.id, moves)
+        crash.reached(CrashPoint.JOURNAL_WRITTEN)
+        mark_moves(moves, hierarchy, registry)
+        crash.reached(CrashPoint.MARKED)
+        yield from settle_moves(moves, registry, history, run.id, crash)
 
-def empty_plan(run: Run) -> Plan:
-    """Return the plan of a run that builds nothing."""
-    return Plan(
-        id=run.id,
-        hierarchy=run.hierarchy,
-        created=run.started_at,
-        date="",
-        revision=run.revision,
-        decisions=(),
-        steps=(),
-    )
+    return moving(run, undone(), clock)
 
 
 def mark_moves(moves: Iterable[JournalledMove], hierarchy: Hierarchy, registry: Registry) -> None:

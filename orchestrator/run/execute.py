@@ -33,7 +33,6 @@ from orchestrator.model.run import (
     Run,
     StepResult,
 )
-from orchestrator.model.time import rfc3339
 from orchestrator.observe.rank import rank
 from orchestrator.publish.mirror_copies import make_copies, unmirrored
 from orchestrator.publish.promotion import moves_of, promote_everywhere
@@ -121,13 +120,9 @@ def _end(
             yield TagsMoved(move=move)
     # Once everybody has the images: who reads of them next finds their SBOMs.
     yield from attaching.finish()
-    finished = replace(
-        run,
-        finished_at=rfc3339(site.clock.now_s()),
-        state=state_of(ended, moves, copied, interrupted=interrupted),
-    )
+    state = state_of(ended, moves, copied, interrupted=interrupted)
     yield RunFinished(
-        run=finished,
+        run=run.ended(state, site.clock.now_s()),
         results=ended,
         moves=tuple(moves),
         duration_s=site.clock.monotonic_s() - began_s,

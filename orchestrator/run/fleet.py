@@ -296,7 +296,7 @@ class Fleet:
         begins = health.why is None
         if begins:
             health.out_since_s = now_s
-            self._tell_lost(name, health)
+            self._tell_lost(name, health, error)
         if begins or looked:
             # Builds that are lost together are one loss.
             health.next_look_s = now_s + health.pause_s
@@ -348,11 +348,11 @@ class Fleet:
             return f"{part.platform} is emulated, which is slow: {names} does not answer"
         return f"{part.platform} is emulated, which is slow: no builder is native for it"
 
-    def _tell_lost(self, name: str | None, health: _Health) -> None:
+    def _tell_lost(self, name: str | None, health: _Health, why: OrchestrateError) -> None:
         goes = ["go elsewhere"] * (len(self._health) > 1) + ["wait for it"] * health.answered
         if goes:
             said = f"{_named(name)} does not answer; its builds {' or '.join(goes)}"
-            self._say(Notice(text=said))
+            self._say(Notice(text=f"{said} ({why.what})"))
 
     def _nobody(self, part: Part) -> OrchestrateError:
         """Return why no builder builds a part."""

@@ -23,6 +23,7 @@ from orchestrator.model.time import rfc3339, seconds_of
 from orchestrator.observe.observations import rejected_tag
 from orchestrator.plan.kept import kept_plan
 from orchestrator.publish.held import parents_of
+from orchestrator.publish.pending import settle_pending
 from orchestrator.publish.promotion import all_or_none
 from orchestrator.publish.tags import do_move, held
 from orchestrator.publish.undo import mark_moves
@@ -60,7 +61,8 @@ def recover(
 
     Every move in a journal is done now, unless its tag is somewhere else by now or its digest was
     rolled back meanwhile; then what stands on its image is held, as the run would have done. The
-    runs are marked as interrupted. It may be killed and done again.
+    runs are marked as interrupted. In the end it is known what they have published. It may be
+    killed and done again.
 
     Args:
         hierarchy: whose runs; the caller holds it, so that nobody else carries one out.
@@ -87,6 +89,7 @@ def recover(
         elif all(move.state is MoveState.PLANNED for move in settled):
             continue  # Said before, and nothing is new.
         yield Recovered(run=run, moves=settled, whole=whole)
+    settle_pending(hierarchy, registry, history, clock)
 
 
 def _is_whole(run: Run, hierarchy: Hierarchy, history: History) -> bool:

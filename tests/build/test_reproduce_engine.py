@@ -48,6 +48,7 @@ def reproduce(project: Project, *argv: str) -> subprocess.CompletedProcess[str]:
 
 
 def data_of(done: subprocess.CompletedProcess[str]) -> Any:
+    assert done.stdout, done.stderr
     return json.loads(done.stdout)
 
 

@@ -14,9 +14,11 @@ import pytest
 from orchestrator.doors.history import DatabaseHistory
 from orchestrator.doors.open_state import open_database, open_health
 from orchestrator.doors.postgres import PostgresDatabase
+from orchestrator.model.delivery import DeliveryState
 from tests.docs.pages import DOCS, Command, read_page
 from tests.doors.test_history import BUILT, MOVE, RUN
 from tests.doors.test_ledger import ANSWER, FIRST, NOW_S
+from tests.doors.test_outbox import FACT, MESSAGE, PUBLISHED
 from tests.postgres_server import PostgresServer
 
 PAGE = read_page(DOCS / "how-to" / "state.md")
@@ -49,7 +51,8 @@ def fill(history: DatabaseHistory) -> None:
     history.begin_run(RUN, "a plan")
     history.record_step(RUN.id, BUILT)
     history.journal(RUN.id, (MOVE,))
-    history.claim("r", "k", "sha256:first", RUN.id)
+    history.claim("r", "k", "sha256:first", RUN.id, PUBLISHED)
+    history.outbox.tell((FACT,), (MESSAGE,))
     history.see("gold", (FIRST,), NOW_S)
     history.keep_answers((ANSWER,))
 
@@ -63,6 +66,9 @@ def check(history: DatabaseHistory) -> None:
     assert history.sightings("gold") == (FIRST,)
     assert history.answers((ANSWER.digest,)) == (ANSWER,)
     assert history.claim("r", "k", "sha256:second", "r2") == "sha256:first"
+    assert history.outbox.pending("gold") == (PUBLISHED,)
+    assert history.outbox.deliveries("gold", [DeliveryState.WAITING]) == (MESSAGE,)
+    assert history.outbox.events([FACT.id]) == {FACT.id: FACT.event}
     history.begin_run(LATER)
     history.record_step(LATER.id, BUILT)
 

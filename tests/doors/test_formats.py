@@ -16,6 +16,7 @@ from orchestrator.doors.history import DatabaseHistory
 from orchestrator.doors.open_state import open_database
 from orchestrator.doors.postgres import in_its_words
 from orchestrator.errors import StateUnavailable
+from orchestrator.model.delivery import DeliveryState
 from orchestrator.model.run import MoveState, RunState
 from tests.doors import write_format as written
 from tests.doors.test_history import BUILT, MOVE, RUN
@@ -23,6 +24,7 @@ from tests.doors.test_ledger import ANSWER, DEBIAN, NOW_S, SECOND, THIRD
 
 #: Every format that a release, or a checkout that people ran, wrote.
 FORMATS = sorted(int(path.stem) for path in written.FORMATS.glob("*.sql"))
+STATES = tuple(DeliveryState)
 OLD = [number for number in FORMATS if number < newest_format()]
 
 
@@ -84,6 +86,20 @@ def check_runs(history: DatabaseHistory) -> None:
     assert history.streaks("gold")["python"].nights == 1
 
 
+def check_outbox(history: DatabaseHistory, number: int) -> None:
+    """Require what was in the outbox, and that something can be put into it."""
+    outbox, is_there = history.outbox, number >= 4
+    assert outbox.pending("gold") == ((written.PENDING,) if is_there else ())
+    messages = (written.WAITS, written.SENT) if is_there else ()
+    assert sorted(outbox.deliveries("gold", STATES), key=lambda each: each.id) == list(messages)
+    facts = [written.PUBLISHED.id, written.FACT.id]
+    assert outbox.events(facts) == (dict.fromkeys(facts, written.EVENT) if is_there else {})
+    assert outbox.receivers("gold") == ((written.RECEIVER,) if is_there else ())
+    fact = replace(written.FACT, id="evt_new")
+    outbox.tell((fact,), (replace(written.WAITS, id="msg_new", events=(fact.id,)),))
+    assert outbox.events([fact.id]) == {fact.id: written.EVENT}
+
+
 @pytest.mark.parametrize("number", OLD)
 def test_reading_migrates_nothing(state: str, number: int) -> None:
     """`plan` writes nothing: what an older version wrote is read, and stays as it is."""
@@ -95,10 +111,15 @@ def test_reading_migrates_nothing(state: str, number: int) -> None:
         assert history.sightings("gold") == seen
         assert history.answers((ANSWER.digest,)) == ((ANSWER,) if number >= 2 else ())
         assert history.leases.standing("gold").active is None
-        assert history.kept_plan(RUN.id) == ""
+        assert history.outbox.untold("gold") == ()
+        assert history.outbox.deliveries("gold", STATES) == ()
+        assert history.outbox.pending("gold") == history.outbox.released("gold") == ()
+        assert history.kept_plan(RUN.id) == ("plan of that run" if number >= 3 else "")
         assert format_of(database) == number
         with DatabaseHistory(open_database(state)) as writer:
             writer.see("gold", (THIRD,), NOW_S)
+        # Who was told of those runs nobody knows: nobody is told now.
+        assert history.outbox.untold("gold") == ()
         # The one who only read sees it too.
         assert history.sightings("gold") == (*seen, THIRD)
 
@@ -119,7 +140,10 @@ def test_a_write_brings_it_up_to_date(state: str, number: int) -> None:
         history.see("gold", (THIRD,), NOW_S)
         history.absorb("gold", DEBIAN, THIRD.fingerprint, "2026-11-24T00:00:00Z")
         assert all(seen.absorbed_at for seen in history.sightings("gold"))
+        check_outbox(history, number)
         history.finish_run(written.NIGHT.id, RunState.INTERRUPTED, "2026-11-23T02:00:00Z")
+        night = [history.run(written.NIGHT.id)] if number >= 4 else []
+        assert list(history.outbox.untold("gold")) == night
         history.begin_run(replace(RUN, id="later", resumes=written.NIGHT.id), "a plan")
         assert history.run("later") == replace(RUN, id="later", resumes=written.NIGHT.id)
         assert history.kept_plan("later") == "a plan"

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from orchestrator.doors.formats import newest_format
 from orchestrator.doors.history import SqliteHistory
+from orchestrator.model.delivery import DeliveryState, ReceiverState
 from orchestrator.model.lease import Ask, Holder
 from orchestrator.model.run import MoveState, Outcome, RunState, StepResult
-from tests.doors import test_history
+from tests.doors import test_history, test_outbox
 from tests.doors.test_history import BUILT, MOVE, RUN
 from tests.doors.test_ledger import ANSWER, DEBIAN, FIRST, NOW_S, SECOND
 
@@ -44,19 +45,35 @@ ABSORBED = replace(FIRST, absorbed_at="2026-11-22T02:48:00Z")
 ENDED = replace(RUN, state=RunState.FAILED, finished_at="2026-11-22T02:48:00Z")
 PLACE = "localhost:5000/gold/base"
 WHEN_S = 1795315591.0
+PUBLISHED, FACT, EVENT = test_outbox.PUBLISHED, test_outbox.FACT, test_outbox.EVENT
+RELEASED = replace(PUBLISHED, id="evt_" + "2" * 32, key="k1-b", run=NIGHT.id)
+PENDING = replace(PUBLISHED, id="evt_" + "3" * 32, key="k1-c", run=NIGHT.id)
+WAITS = test_outbox.TRIED
+SENT = replace(WAITS, id="msg_" + "2" * 32, state=DeliveryState.DELIVERED, only=(), why="")
+RECEIVER = ReceiverState(team="web", receiver="a", disabled_at="2026-11-22T03:00:00Z", why="410")
 
 
 def fill(history: SqliteHistory) -> None:
-    """Write a run that failed, a night that never ended, a ledger, and somebody at work."""
+    """Write a run that failed, a night that never ended, a ledger, and somebody at work.
+
+    The run was told, what the night has published not yet.
+    """
     history.begin_run(RUN, "plan of that run")
     history.record_step(RUN.id, BUILT)
-    history.claim(PLACE, BUILT.key, BUILT.digest, RUN.id)
+    history.claim(PLACE, BUILT.key, BUILT.digest, RUN.id, PUBLISHED)
+    history.outbox.release(PUBLISHED.id, RUN.id, PUBLISHED.at)
     for result in (FAILED, AGAIN, BLOCKED):
         history.record_step(RUN.id, result)
     history.journal(RUN.id, (MOVE, OLD_TAG))
     history.settle(RUN.id, MOVE, MoveState.MOVED)
     history.finish_run(RUN.id, ENDED.state, ENDED.finished_at)
+    history.outbox.tell((replace(PUBLISHED, event=EVENT), FACT), (SENT, WAITS), RUN.id)
+    history.outbox.record((SENT,))
+    history.outbox.note_receiver("gold", RECEIVER)
     history.begin_run(NIGHT)
+    for each in (RELEASED, PENDING):
+        history.claim(PLACE, each.key, each.digest, NIGHT.id, each)
+    history.outbox.release(RELEASED.id, NIGHT.id, RELEASED.at)
     history.record_step(NIGHT.id, LATE)
     history.see("gold", (FIRST, SECOND), NOW_S)
     history.absorb("gold", DEBIAN, FIRST.fingerprint, ABSORBED.absorbed_at)

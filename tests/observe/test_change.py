@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.doors.memory.registry import MemoryRegistry, RegistryCall
 from orchestrator.doors.memory.sbom import MemorySboms
+from orchestrator.doors.memory.scanner import MemoryScanner
 from orchestrator.errors import CheckFailed, RegistryUnavailable, Unavailable
 from orchestrator.model.change import ChangedFile, ImageChange
 from orchestrator.model.names import Repository
@@ -30,9 +31,15 @@ def sboms(registry: MemoryRegistry) -> MemorySboms:
 
 
 def compared(
-    registry: MemoryRegistry, sboms: MemorySboms, was: str, now: str, *, files: bool = False
+    registry: MemoryRegistry,
+    sboms: MemorySboms,
+    was: str,
+    now: str,
+    *,
+    files: bool = False,
+    scanner: MemoryScanner | None = None,
 ) -> ImageChange:
-    comparing = Comparing(registry=registry, sboms=sboms, files=files)
+    comparing = Comparing(registry=registry, sboms=sboms, files=files, scanner=scanner)
     sides = [Side(repository=HERE, digest=digest) for digest in (was, now)]
     return compare(sides[0] if was else None, sides[1], comparing)
 
@@ -158,3 +165,66 @@ def test_it_stops_when_it_is_told_to(registry: MemoryRegistry, sboms: MemorySbom
     comparing = Comparing(registry=registry, sboms=sboms, files=True, cancelled=cancelled)
     with pytest.raises(Unavailable, match="was stopped"):
         compare(sides[0], sides[1], comparing)
+
+
+KNOWN = {("openssl", "3.0.15"): (("CVE-2", "high"),), ("bash", "2"): (("CVE-9", "low"),)}
+
+
+def scanner() -> MemoryScanner:
+    twin = MemoryScanner()
+    twin.known = dict(KNOWN)
+    return twin
+
+
+def test_what_a_scanner_knows_is_compared(registry: MemoryRegistry, sboms: MemorySboms) -> None:
+    """On every platform; without one, nothing is said."""
+    was = put_debian(registry, f"{HERE}:1", {"openssl": "3.0.15", "bash": "1"})
+    now = put_debian(registry, f"{HERE}:2", {"openssl": "3.0.16", "bash": "2"})
+    for change in compared(registry, sboms, was, now, scanner=scanner()).platforms.values():
+        assert [(one.id, one.package) for one in change.fixed or ()] == [("CVE-2", "openssl")]
+        assert [(one.id, one.package) for one in change.introduced or ()] == [("CVE-9", "bash")]
+    for change in compared(registry, sboms, was, now).platforms.values():
+        assert (change.fixed, change.introduced, change.unscanned) == (None, None, "")
+
+
+def test_the_same_packages_are_not_scanned(registry: MemoryRegistry, sboms: MemorySboms) -> None:
+    """Most rebuilds change none: they have the same vulnerabilities."""
+    twin = scanner()
+    was = put_debian(registry, f"{HERE}:1", {"openssl": "3.0.15"})
+    layers = [tar({"etc/os-release": OS_RELEASE}), tar({"srv/app": b"2"})]
+    layers.append(tar({"var/lib/dpkg/status": status({"openssl": "3.0.15"}, "amd64")}))
+    now = put_layers(registry, HERE, layers).digest
+    found = compared(registry, sboms, was, now, scanner=twin).platforms[AMD64]
+    assert (found.packages, found.fixed, found.introduced) == ((), (), ())
+    same = compared(registry, sboms, was, was, scanner=twin).platforms[AMD64]
+    assert (same.fixed, same.introduced) == ((), ())
+    assert twin.scanned == 0
+
+
+def test_a_scanner_that_fails_costs_nothing_else(
+    registry: MemoryRegistry, sboms: MemorySboms
+) -> None:
+    """The packages are told, and why nobody knows the rest."""
+    was = put_debian(registry, f"{HERE}:1", {"bash": "1"})
+    now = put_debian(registry, f"{HERE}:2", {"bash": "2"})
+    twin = scanner()
+    twin.problem = "grype ended with exit code 1: no database"
+    for change in compared(registry, sboms, was, now, scanner=twin).platforms.values():
+        assert [package.name for package in change.packages or ()] == ["bash"]
+        assert (change.fixed, change.introduced) == (None, None)
+        assert change.unscanned == "grype ended with exit code 1: no database"
+
+
+def test_without_packages_nothing_is_scanned(registry: MemoryRegistry, sboms: MemorySboms) -> None:
+    """What is said of the packages is the reason for both."""
+    was = put_debian(registry, f"{HERE}:1", {"bash": "1"})
+    now = put_debian(registry, f"{HERE}:2", {"bash": "2"})
+    sboms.problem = "syft is not installed"
+    twin = scanner()
+    for change in compared(registry, sboms, was, now, scanner=twin).platforms.values():
+        assert (change.fixed, change.unknown, change.unscanned) == (
+            None,
+            "syft is not installed",
+            "",
+        )
+    assert twin.scanned == 0

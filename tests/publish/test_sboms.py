@@ -15,7 +15,7 @@ from orchestrator.model.change import Package
 from orchestrator.model.fingerprint import sha256
 from orchestrator.model.manifest import OCI_MANIFEST, Descriptor, Manifest, compose_index
 from orchestrator.model.names import Repository
-from orchestrator.observe.sboms import attached_sbom, packages_of
+from orchestrator.observe.sboms import attached_sbom, inside
 from orchestrator.publish.referrers import fallback_tag
 from orchestrator.publish.sboms import attach_sboms
 from orchestrator.publish.transfer import Transfer, copy_index
@@ -51,7 +51,7 @@ class Shelf:
         )
 
     def packages(self, index: Manifest | None = None) -> tuple[tuple[Package, ...] | None, str]:
-        return packages_of(
+        found = inside(
             HERE,
             self.first,
             index or self.index,
@@ -59,6 +59,7 @@ class Shelf:
             sboms=self.sboms,
             cancelled=self.cancelled,
         )
+        return found.packages, found.unknown
 
 
 @pytest.fixture

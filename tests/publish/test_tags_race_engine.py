@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.doors.history import DatabaseHistory
+from orchestrator.doors.memory.clock import MemoryClock
 from orchestrator.doors.open_state import open_database
 from orchestrator.doors.registry import HttpRegistry
 from orchestrator.doors.registry.retry import Retries
@@ -17,7 +18,7 @@ from orchestrator.model.fingerprint import key_tag
 from orchestrator.model.manifest import Manifest, compose_index
 from orchestrator.model.names import Repository
 from orchestrator.model.publication import NAMESPACE, Publication
-from orchestrator.publish.tags import Publishing, publish
+from orchestrator.publish.publishing import Publishing, publish
 from tests.registry_container import registry_and_container, written_tags
 from tests.world import PLATFORMS, put_image
 
@@ -76,10 +77,12 @@ def _race(me: int, rounds: int, address: str, state: str, content: bytes) -> lis
                 immutable=_tag(number),
                 platforms=PLATFORMS,
                 run=f"run-{me}",
+                hierarchy="gold",
+                image="base",
             )
             _MEETING[0].wait(60)
             try:
-                winner = publish(publishing, registry, history)
+                winner = publish(publishing, registry, history, MemoryClock())
             except BaseException:
                 _MEETING[0].abort()  # Nobody waits for one that has failed.
                 raise

@@ -22,6 +22,9 @@ from tests.world import PLATFORMS, World
 AMD, ARM = PLATFORMS
 IMAGES = World().hierarchy().images
 
+#: What people are told as the only builder dies.
+LOST = "builder x does not answer; its builds wait for it (the builder was lost: x went away)"
+
 
 class Site:
     """A fleet over twins, which counts what it asks.
@@ -106,7 +109,7 @@ def test_a_lost_builder_is_asked_after_growing_pauses() -> None:
     gaps = [round(b - a) for a, b in zip([0.0, *times], times, strict=False)]
     assert gaps == [2, 4, 8, 16, 32]
     assert 120 <= site.clock.monotonic_s() < 121
-    assert site.said == ["builder x does not answer; its builds wait for it"]
+    assert site.said == [LOST]
 
 
 def test_a_builder_that_was_given_up_is_asked_by_the_next() -> None:
@@ -151,7 +154,7 @@ def test_a_builder_that_is_back_gets_builds_again() -> None:
     with site.fleet.place(IMAGES["base"], AMD, go_on) as place:
         assert place.builder == "x"
     assert site.said == [
-        "builder x does not answer; its builds wait for it",
+        LOST,
         "builder x is back",
     ]
 

@@ -58,6 +58,7 @@ class CommandChannel:
                 cancelled=threading.Event(),
                 most_bytes=_MOST_OUTPUT_BYTES,
                 given=content,
+                directory=self._target.directory or None,
             )
         except Unavailable as error:
             return try_later(error.what)

@@ -83,7 +83,14 @@ def _sendable(text: str) -> str:
 
 
 def _page(fragment: str) -> str:
-    head = '<!doctype html>\n<html><head><meta charset="utf-8"></head>'
+    # A mail program that is dark shows light text, if it is told that the mail allows for that.
+    metas = (
+        '<meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width">',
+        '<meta name="color-scheme" content="light dark">',
+        '<meta name="supported-color-schemes" content="light dark">',
+    )
+    head = f'<!doctype html>\n<html lang="en"><head>{"".join(metas)}</head>'
     return f"{head}\n<body>\n{fragment}\n</body></html>\n"
 
 

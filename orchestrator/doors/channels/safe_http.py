@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from orchestrator.doors.channels.addresses import refusal_of
-from orchestrator.doors.channels.safe_url import BadUrl, SafeUrl, parse_url
+from orchestrator.model.web_address import BadUrl, SafeUrl, parse_url
 
 #: Name and port in, the addresses that they stand for out; raises OSError.
 Resolve: TypeAlias = Callable[[str, int], Sequence[str]]

@@ -9,6 +9,11 @@ from typing import Any
 
 from orchestrator.model.crash import CrashPoint
 
+#: What a door has that is a door itself.
+_DOORS_WITHIN = ("outbox",)
+#: What gives a door: the same again, for whoever holds a lease; a way to one receiver.
+_GIVE_DOORS = ("fenced", "open")
+
 
 class Killed(BaseException):
     """The process is gone; nobody catches that."""
@@ -70,6 +75,8 @@ class Mortal:
     def __getattr__(self, name: str) -> Any:
         """Return what the door has, guarded where it can be called."""
         found = getattr(self._door, name)
+        if name in _DOORS_WITHIN:
+            return Mortal(found, self._crash)
         if not callable(found):
             return found
 
@@ -77,7 +84,6 @@ class Mortal:
         def guarded(*args: Any, **named: Any) -> Any:
             self._crash.require_alive()
             given = found(*args, **named)
-            # That is the same door again, for whoever holds a lease.
-            return Mortal(given, self._crash) if name == "fenced" else given
+            return Mortal(given, self._crash) if name in _GIVE_DOORS else given
 
         return guarded

@@ -9,7 +9,9 @@ from copy import copy
 from dataclasses import replace
 
 from orchestrator.doors.memory.leases import MemoryLeases
+from orchestrator.doors.memory.outbox import Box, MemoryOutbox
 from orchestrator.errors import StateUnavailable
+from orchestrator.model.announcement import Announcement
 from orchestrator.model.lease import Lease
 from orchestrator.model.measure import Ended
 from orchestrator.model.observation import Sighting
@@ -43,6 +45,14 @@ class MemoryHistory:
         self._claims: dict[tuple[str, str], str] = {}
         self._sightings: dict[tuple[str, str, str], Sighting] = {}
         self._answers: dict[tuple[str, str], PackageAnswer] = {}
+        self._box = Box()
+
+    @property
+    def outbox(self) -> MemoryOutbox:
+        """What others are to be told."""
+        return MemoryOutbox(
+            box=self._box, runs=self._runs, reading=lambda: self._lock, writing=self._writing
+        )
 
     def fenced(self, lease: Lease) -> MemoryHistory:
         """Return the same diary, in which one can write only as long as a lease is good."""
@@ -57,6 +67,8 @@ class MemoryHistory:
                 raise StateUnavailable(f"run {run.id} has begun before")
             self._runs[run.id] = run
             self._plans[run.id] = plan
+            if self._lease is not None:
+                self.leases.take_on(self._lease)
 
     def kept_plan(self, run_id: str) -> str:
         """Return the plan that a run began with; empty where none is kept."""
@@ -104,10 +116,20 @@ class MemoryHistory:
             tries = 1 + sum(each.image == result.image for each in results)
             results.append(replace(result, tries=tries))
 
-    def claim(self, repository: str, key: str, digest: str, run_id: str) -> str:
+    def claim(
+        self,
+        repository: str,
+        key: str,
+        digest: str,
+        run_id: str,
+        announcement: Announcement | None = None,
+    ) -> str:
         """Claim a key once for all, or learn who did; see the protocol."""
         with self._writing():
-            return self._claims.setdefault((repository, key), digest)
+            winner = self._claims.setdefault((repository, key), digest)
+            if announcement is not None and winner == digest:
+                self._box.expect(announcement)
+            return winner
 
     def claimed(self, repository: str, key: str) -> str | None:
         """Return the digest that a key was claimed for; None where nobody has."""
@@ -115,13 +137,23 @@ class MemoryHistory:
             return self._claims.get((repository, key))
 
     def replace_claim(
-        self, repository: str, key: str, *, lost: str, digest: str, run_id: str
+        self,
+        repository: str,
+        key: str,
+        *,
+        lost: str,
+        digest: str,
+        run_id: str,
+        announcement: Announcement | None = None,
     ) -> bool:
-        """Replace a claim whose digest is not in the registry, if it still says ``lost``."""
+        """Replace a claim whose digest cannot be published; see the protocol."""
         with self._writing():
             if self._claims.get((repository, key)) != lost:
                 return False
             self._claims[repository, key] = digest
+            self._box.give_up(repository, key, lost)
+            if announcement is not None:
+                self._box.expect(announcement)
             return True
 
     def journal(self, run_id: str, moves: tuple[JournalledMove, ...]) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from orchestrator.doors.leases import lost
+from orchestrator.doors.leases import lost, without
 from orchestrator.model.lease import Ask, Holder, Lease, Place, Standing
 from orchestrator.model.time import rfc3339
 
@@ -47,7 +47,11 @@ class MemoryLeases:
             active, waiting = self._active.get(hierarchy), self._waiting.get(hierarchy)
             if self._is_taken(active, holder) or self._is_taken(waiting, holder):
                 return None
-            self._waiting.pop(hierarchy, None)
+            joined = waiting.place.asks[1:] if waiting else ()
+            if waiting and joined:
+                self._waiting[hierarchy] = replace(waiting, expires_s=float("-inf"))
+            else:
+                self._waiting.pop(hierarchy, None)
             self._epochs[hierarchy] = self._epochs.get(hierarchy, 0) + 1
             place = Place(holder=holder, since=rfc3339(self.now_s()))
             self._active[hierarchy] = self._taken(place, lasts_s)
@@ -56,7 +60,7 @@ class MemoryLeases:
                 epoch=self._epochs[hierarchy],
                 holder=holder,
                 since=place.since,
-                joined=waiting.place.asks[1:] if waiting else (),
+                joined=joined,
             )
 
     def renew(self, lease: Lease, lasts_s: float) -> None:
@@ -78,14 +82,19 @@ class MemoryLeases:
                 return
             taken = self._active[lease.hierarchy]
             self._active[lease.hierarchy] = replace(taken, expires_s=float("-inf"))
-            if not (undone and lease.joined) or taken.expires_s == float("-inf"):
+            if taken.expires_s == float("-inf"):
+                return
+            if not undone:
+                self._take_on(lease)
+            if not undone or not lease.joined:
                 return
             own = Ask(command=lease.holder.command, who=lease.holder.who)
             gone = Place(holder=lease.holder, since=lease.since, asks=(own,))
             waiting = self._waiting.get(
                 lease.hierarchy, _Taken(place=gone, expires_s=float("-inf"))
             )
-            place = replace(waiting.place, asks=(*waiting.place.asks, *lease.joined))
+            more = without(lease.joined, waiting.place.asks[1:])
+            place = replace(waiting.place, asks=(*waiting.place.asks, *more))
             self._waiting[lease.hierarchy] = replace(waiting, place=place)
 
     def standing(self, hierarchy: str) -> Standing:
@@ -134,6 +143,22 @@ class MemoryLeases:
             else:
                 del self._waiting[hierarchy]
             return joined
+
+    def take_on(self, lease: Lease) -> None:
+        """Leave what joined a lease to nobody else any more; the diary's twin says when."""
+        with self._lock:
+            self._take_on(lease)
+
+    def _take_on(self, lease: Lease) -> None:
+        taken = self._waiting.get(lease.hierarchy)
+        if taken is None or not lease.joined:
+            return
+        own, *others = taken.place.asks
+        place = replace(taken.place, asks=(own, *without(tuple(others), lease.joined)))
+        if place.asks[1:] or taken.expires_s > float("-inf"):
+            self._waiting[lease.hierarchy] = replace(taken, place=place)
+        else:
+            del self._waiting[lease.hierarchy]
 
     def _require(self, lease: Lease) -> None:
         if self._epochs.get(lease.hierarchy) != lease.epoch:

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.doors.channels.addresses import refusal_of
 from orchestrator.doors.channels.safe_http import NoAnswer, SafeHttp, Unsafe, resolve_with_system
-from orchestrator.doors.channels.safe_url import BadUrl, SafeUrl, parse_url
+from tests.web_addresses import BAD_URLS
 
 #: Address → a word of why it is refused.
 REFUSED = {
@@ -167,115 +167,11 @@ def test_some_are_never_let_in(address: str) -> None:
     assert refusal_of(address, allow_internal=True) != ""
 
 
-#: Addresses that two programs may read differently, or that hide something.
-BAD_URLS = (
-    "http://ex.com\\@127.0.0.1/",
-    "http://ex.com\\.127.0.0.1/",
-    "http://user@ex.com/",
-    "http://user:password@ex.com/",
-    "http://ex.com:80@127.0.0.1/",
-    "http://ex.com#@127.0.0.1/",
-    "http://127.0.0.1#@ex.com/",
-    "http://0x7f.1/",
-    "http://0x7f000001/",
-    "http://0X7F.0.0.1/",
-    "http://2130706433/",
-    "http://127.1/",
-    "http://127.0.1/",
-    "http://0177.0.0.1/",
-    "http://017700000001/",
-    "http://127.0.0.01/",
-    "http://127.0.0.1./",
-    "http://1.2.3.4.5/",
-    "http://256.1.1.1/",
-    "http://ex.com.0x7f/",
-    "http://localhost./",
-    "http://ex.com./",
-    "http://ex..com/",
-    "http://.ex.com/",
-    "http://-ex.com/",
-    "http://ex_am.com/",
-    "http://[::ffff:127.0.0.1%25lo]/",
-    "http://[fe80::1%lo]/",
-    "http://[::1/",
-    "http://::1/",
-    "http://[::1]extra/",
-    "http://[1.2.3.4]/",
-    "http://[v1.x]/",
-    "http://\uff11\uff12\uff17.0.0.1/",
-    "http://127\u30020\u30020\u30021/",
-    "http://ex\u00e4mple.com/",
-    "http://loc\u00adalhost/",
-    "http://\u24db\u24de\u24d2alhost/",
-    "http://ex.com/\r\nX-Injected: 1",
-    "http://ex.com\r\n/",
-    "http://ex.com/a b",
-    "http://ex.com/\t",
-    "http://ex.com/\x00",
-    "http://ex.com/a\\b",
-    " http://ex.com/",
-    "http://ex.com/\n",
-    "http://ex.com:0/",
-    "http://ex.com:65536/",
-    "http://ex.com:99999999/",
-    "http://ex.com:/",
-    "http://ex.com:+80/",
-    "http://ex.com:\u0668\u0660/",
-    "http://%31%32%37.0.0.1/",
-    "http:///etc/passwd",
-    "http:/ex.com/",
-    "http:ex.com",
-    "//ex.com/",
-    "ex.com",
-    "",
-    "HTTP://ex.com/",
-    "ftp://ex.com/",
-    "file:///etc/passwd",
-    "gopher://127.0.0.1:25/_HELO",
-    "dict://127.0.0.1:11211/",
-    "javascript:alert(1)",
-    "unix:///var/run/docker.sock",
-    "http+unix://%2Fvar%2Frun%2Fdocker.sock/",
-    "http://" + "a" * 64 + ".com/",
-    "http://" + "a." * 127 + "com/",
-    "http://ex.com/" + "a" * 2048,
-)
-
-
 @pytest.mark.parametrize("url", BAD_URLS)
-def test_no_address_that_can_be_read_in_two_ways(url: str) -> None:
-    """What is not plainly a host and a port is refused, and the refusal does not quote it."""
-    with pytest.raises(BadUrl) as refusal:
-        parse_url(url)
-    assert "password" not in str(refusal.value)
+def test_nothing_is_sent_to_an_address_that_can_be_read_in_two_ways(url: str) -> None:
+    """Nobody is asked what a name in it stands for."""
     with pytest.raises(Unsafe):
         SafeHttp(resolve=lambda *_: ("8.8.8.8",)).post(url, {}, b"", allow_internal=True)
-
-
-@pytest.mark.parametrize(
-    ("url", "host", "port", "path", "authority"),
-    [
-        ("https://ci.example/hooks/gold", "ci.example", 443, "/hooks/gold", "ci.example"),
-        ("http://ci.example", "ci.example", 80, "/", "ci.example"),
-        ("https://CI.Example:8443/a?b=c&d=%20", "ci.example", 8443, "/a?b=c&d=%20",
-         "ci.example:8443"),
-        ("https://ci.example?token=a@b", "ci.example", 443, "/?token=a@b", "ci.example"),
-        ("https://ci.example/@team/x", "ci.example", 443, "/@team/x", "ci.example"),
-        ("http://8.8.8.8:8080/", "8.8.8.8", 8080, "/", "8.8.8.8:8080"),
-        ("http://[2600:0::1]:81/", "2600::1", 81, "/", "[2600::1]:81"),
-        ("https://[2600::1]/", "2600::1", 443, "/", "[2600::1]"),
-        ("https://xn--exmple-cua.example/", "xn--exmple-cua.example", 443, "/",
-         "xn--exmple-cua.example"),
-        ("https://3com.example/", "3com.example", 443, "/", "3com.example"),
-        ("https://localhost:443/", "localhost", 443, "/", "localhost"),
-    ],
-)  # fmt: skip
-def test_the_parts_of_an_address(url: str, host: str, port: int, path: str, authority: str) -> None:
-    """Ordinary addresses are read as everybody reads them."""
-    parsed = parse_url(url)
-    scheme = url.partition(":")[0]
-    assert parsed == SafeUrl(scheme=scheme, host=host, port=port, path=path)
-    assert parsed.authority == authority
 
 
 @pytest.mark.parametrize(

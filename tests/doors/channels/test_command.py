@@ -48,6 +48,16 @@ def test_what_the_program_gets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "REGISTRY_PASSWORD" not in environment
 
 
+def test_it_runs_where_its_settings_say(tmp_path: Path) -> None:
+    """A program of the hierarchy's own is named from there, wherever the user stands."""
+    program = tmp_path / "tell.sh"
+    program.write_text("#!/bin/sh\npwd > where\n")
+    program.chmod(0o755)
+    target = CommandTarget(command=("./tell.sh",), directory=str(tmp_path))
+    assert CommandChannel(target, needs({})).send(message()) == DELIVERED
+    assert (tmp_path / "where").read_text() == f"{tmp_path}\n"
+
+
 @pytest.mark.parametrize(
     ("script", "sent"),
     [

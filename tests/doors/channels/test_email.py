@@ -86,6 +86,19 @@ def test_what_people_get(relay: MailRelay) -> None:
     assert mail["Auto-Submitted"] == "auto-generated"
 
 
+def test_a_mail_says_that_it_may_be_dark_and_narrow() -> None:
+    """Mail programs then choose light text where the reader's screen is dark."""
+    mail = compose_mail(
+        message(), text="t", html="<p>t</p>", sender=EVE, to=(ANN,), list_name="gold"
+    )
+    part = mail.get_body(("html",))
+    assert part is not None
+    page = part.get_content()
+    assert '<meta name="color-scheme" content="light dark">' in page
+    assert '<meta name="viewport" content="width=device-width">' in page
+    assert '<html lang="en">' in page
+
+
 def test_mails_of_one_image_are_one_thread(relay: MailRelay) -> None:
     """Notices of one image answer the same mail; a try that is repeated has the same id."""
     for each in (message(1), message(1), message(2), message(3, thread="nginx")):

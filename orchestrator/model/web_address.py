@@ -62,6 +62,8 @@ def parse_url(text: str) -> SafeUrl:
     if not found:
         if "@" in re.split("[/?#]", text.partition("://")[2])[0]:
             raise BadUrl("has a user in it")
+        if "#" in text:
+            raise BadUrl("has a #, and what stands behind one is never sent")
         raise BadUrl("is not an http or https address")
     port = int(found["port"] or _DEFAULT_PORTS[found["scheme"]])
     if not 1 <= port <= 65535:
