@@ -21,6 +21,7 @@ def blast_radius(
     slots: int,
     *,
     upstreams: frozenset[str] = frozenset(),
+    today: str = "",
 ) -> Blast:
     """Return what would be rebuilt if these changed, and every build came out different.
 
@@ -33,6 +34,7 @@ def blast_radius(
             the median of those of this hierarchy.
         slots: images built at once, at least 1.
         upstreams: names of upstreams that change too.
+        today: ``YYYY-MM-DD``, which says who is muted; empty: nobody is.
     """
     alive = [image for image in hierarchy.images.values() if not image.retired]
     known = {image.id: _lasted_s(image, durations) for image in alive}
@@ -70,7 +72,7 @@ def blast_radius(
         slots=slots,
         guess_s=guess_s,
         of=len(alive),
-        told=teams_told(hierarchy, tuple(lasts_s)),
+        told=teams_told(hierarchy, tuple(lasts_s), today=today),
         upstreams=tuple(name for name in upstreams_of(hierarchy) if name in upstreams),
     )
 

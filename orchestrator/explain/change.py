@@ -17,6 +17,7 @@ from orchestrator.model.change import (
     PackageChange,
     PlatformChange,
     Vulnerability,
+    severity_rank,
 )
 from orchestrator.model.package_versions import order
 
@@ -35,7 +36,8 @@ class Contents:
         unknown: one sentence; empty where the packages are known.
         files: path → bytes in the layers that the other one has not; None: nobody asked.
         unread: why not every layer could be read; empty: all were.
-        vulnerabilities: that it has; None where no scanner is configured.
+        vulnerabilities: that it has; None where no scanner is configured, or it does not know.
+        unscanned: why it does not know, one sentence; else empty.
     """
 
     size_bytes: int
@@ -45,6 +47,7 @@ class Contents:
     files: Mapping[str, int] | None = None
     unread: str = ""
     vulnerabilities: tuple[Vulnerability, ...] | None = None
+    unscanned: str = ""
 
 
 def platform_change(was: Contents | None, now: Contents | None) -> PlatformChange:
@@ -74,6 +77,7 @@ def platform_change(was: Contents | None, now: Contents | None) -> PlatformChang
         settings=changed_settings(was.config, now.config),
         fixed=fixed,
         introduced=introduced,
+        unscanned=was.unscanned or now.unscanned,
         unknown=unknown,
         files=None
         if was.files is None or now.files is None
@@ -87,8 +91,28 @@ def _vulnerabilities(
 ) -> tuple[tuple[Vulnerability, ...] | None, tuple[Vulnerability, ...] | None]:
     if was.vulnerabilities is None or now.vulnerabilities is None:
         return None, None
-    before, after = set(was.vulnerabilities), set(now.vulnerabilities)
-    return tuple(sorted(before - after)), tuple(sorted(after - before))
+    return (
+        _only_in(was.vulnerabilities, now.vulnerabilities),
+        _only_in(now.vulnerabilities, was.vulnerabilities),
+    )
+
+
+def _only_in(
+    these: Iterable[Vulnerability], others: Iterable[Vulnerability]
+) -> tuple[Vulnerability, ...]:
+    """Return what has no like in others, the worst first.
+
+    Alike is the same one in the same package: a package that has it in another version has it
+    still, whatever a scanner thinks of its severity there.
+    """
+    known = {(other.id, other.package) for other in others}
+    found = {(each.id, each.package): each for each in these}
+    return tuple(
+        sorted(
+            (each for key, each in found.items() if key not in known),
+            key=lambda each: (severity_rank(each.severity), each),
+        )
+    )
 
 
 def changed_packages(was: Iterable[Package], now: Iterable[Package]) -> tuple[ChangedPackage, ...]:

@@ -100,7 +100,7 @@ def folded(found: ImageChange) -> list[tuple[list[str], PlatformChange]]:
 
 def _told(change: PlatformChange) -> tuple[object, ...]:
     return (
-        *(change.packages, change.settings, change.fixed, change.introduced),
+        *(change.packages, change.settings, change.fixed, change.introduced, change.unscanned),
         *(change.unknown, change.files, change.unread),
     )
 
@@ -125,6 +125,11 @@ def _platform(change: PlatformChange, style: Style, *, every: bool) -> list[str]
             lines += _listed(
                 [_vulnerability(one, paint) for one in those], style, MOST_SHOWN, every=every
             )
+    if change.unscanned:
+        text = f"nobody knows what became of the vulnerabilities: {change.unscanned}"
+        lines += [style.warn(line) for line in style.wrap(text, first="  ", then="    ")]
+    elif change.packages and change.fixed == change.introduced == ():
+        lines += style.wrap("no vulnerability fixed or introduced", first="  ")
     if change.settings:
         lines.append("  configuration")
         for setting in change.settings:

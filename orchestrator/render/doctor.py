@@ -23,6 +23,7 @@ HEADINGS = {
     Area.DATABASE: "Database",
     Area.LEFTOVERS: "Leftovers",
     Area.FILES: "Files",
+    Area.DELIVERIES: "Notices to teams",
 }
 _MARKS = {Level.OK: "✓", Level.WARNING: "!", Level.ERROR: "✗", Level.UNKNOWN: "?"}
 

@@ -252,6 +252,7 @@ def no_run_json() -> Object:
         "mirrors": [],
         "summary": {},
         "duration_s": 0.0,
+        "notices": None,
     }
 
 

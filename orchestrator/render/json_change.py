@@ -48,6 +48,7 @@ def platform_json(change: PlatformChange) -> dict[str, object]:
         ],
         "fixed": _vulnerabilities(change.fixed),
         "introduced": _vulnerabilities(change.introduced),
+        "unscanned": change.unscanned,
         "files": None
         if change.files is None
         else [

@@ -61,6 +61,9 @@ def blast_json(blast: Blast) -> dict[str, object]:
         "slots": blast.slots,
         "guess_s": round(blast.guess_s, 3),
         "unknown": list(blast.unknown),
-        "told": [{"team": told.team, "images": list(told.images)} for told in blast.told],
+        "told": [
+            {"team": told.team, "images": list(told.images), "channels": list(told.channels)}
+            for told in blast.told
+        ],
         "summary": {"rebuilds": len(blast.rebuilds), "images": blast.of},
     }

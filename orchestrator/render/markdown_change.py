@@ -62,6 +62,10 @@ def _platform(change: PlatformChange) -> Iterable[str]:
             head = "| Severity | Vulnerability | Package |\n|---|---|---|\n"
             number = counted(len(those), "vulnerability", "vulnerabilities")
             yield _folded(f"{number} {title}", head, rows)
+    if change.unscanned:
+        yield f"Nobody knows what became of the vulnerabilities: {escaped(change.unscanned)}"
+    elif change.packages and change.fixed == change.introduced == ():
+        yield "No vulnerability fixed or introduced."
     if change.settings:
         told = [f"- {escaped(setting_words(setting))}" for setting in change.settings]
         yield "\n".join(("Configuration:", "", *_limited(told, "- {}")))

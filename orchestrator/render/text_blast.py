@@ -9,7 +9,7 @@ from orchestrator.render.fold import MOST_LINES
 from orchestrator.render.markdown import escaped
 from orchestrator.render.style import Style
 from orchestrator.render.table import Cell, Row, table
-from orchestrator.render.words import counted, duration_words, listed, listed_up_to
+from orchestrator.render.words import counted, duration_words, listed_up_to, told_words
 
 _STEP, _MOST_LEVELS = 2, 6
 _MOST_NAMES = 8
@@ -69,8 +69,7 @@ def _facts(blast: Blast) -> list[tuple[str, str]]:
     tiers = Counter(rebuild.tier for rebuild in blast.rebuilds if rebuild.tier)
     if tiers:
         facts.append(("tiers", ", ".join(f"{number} {tier}" for tier, number in tiers.items())))
-    told = [f"{told.team} ({counted(len(told.images), 'image')})" for told in blast.told]
-    facts.append(("subscribed", listed(told) if told else "no team"))
+    facts.append(("subscribed", told_words(blast.told) or "no team"))
     return facts
 
 

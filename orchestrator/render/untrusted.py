@@ -9,12 +9,16 @@ function returns one line, in which what cannot be seen is shown as an escape; s
 from __future__ import annotations
 
 import html
+import re
 
 from orchestrator.render.style import terminal_text
 
 _SLACK = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _LIKE_BACKTICK = "\u02cb"
 _LIKE_BAR = "\u2223"
+_LIKE_COLON = "\u2236"
+#: What Slack shows as a picture; between the colons it looks the same with others.
+_EMOJI = re.compile(r":(?=[\w+'-]+:)")
 #: Marks that would turn text bold or into code, and what looks like them.
 _SLACK_MARKS = str.maketrans({"*": "\u2217", "_": "\u02cd", "~": "\u223c", "`": _LIKE_BACKTICK})
 
@@ -25,7 +29,8 @@ def slack_text(text: str) -> str:
     Marks become characters that look like them, so this is for names and sentences. What people
     are to copy stands in code: see :func:`slack_code`.
     """
-    return terminal_text(text).translate(_SLACK).translate(_SLACK_MARKS)
+    plain = terminal_text(text).translate(_SLACK).translate(_SLACK_MARKS)
+    return _EMOJI.sub(_LIKE_COLON, plain)
 
 
 def slack_code(text: str) -> str:

@@ -152,9 +152,16 @@ def mirror_words(copy: MirrorCopy) -> str:
 
 
 def told_words(told: Iterable[Told]) -> str:
-    """Return ``payments (2 images) and web (1 image)``; empty when nobody would be told."""
-    teams = [f"{terminal_text(each.team)} ({counted(len(each.images), 'image')})" for each in told]
-    return listed_up_to(teams, _MOST_TEAMS)
+    """Return ``payments (2 images, by webhook and slack) and web (1 image, by email)``.
+
+    Empty when nobody would be told.
+    """
+    return listed_up_to([_team_words(each) for each in told], _MOST_TEAMS)
+
+
+def _team_words(told: Told) -> str:
+    by = f", by {listed(told.channels)}" if told.channels else ""
+    return f"{terminal_text(told.team)} ({counted(len(told.images), 'image')}{by})"
 
 
 def left_out_words(plan: Plan) -> list[str]:

@@ -190,3 +190,38 @@ def test_vulnerabilities_are_fixed_or_introduced() -> None:
     assert (found.fixed, found.introduced) == ((old,), (new,))
     found = platform_change(contents(), now)
     assert (found.fixed, found.introduced) == (None, None)
+
+
+def found_in(*triples: tuple[str, str, str]) -> Contents:
+    """Return contents with vulnerabilities: id, severity and package."""
+    return contents(
+        vulnerabilities=tuple(Vulnerability(id=i, severity=s, package=p) for i, s, p in triples)
+    )
+
+
+def test_a_vulnerability_is_that_of_a_package() -> None:
+    """Gone from one of two it is fixed there; rated otherwise it is the same one still."""
+    was = found_in(("CVE-1", "high", "openssl"), ("CVE-1", "high", "libssl3"))
+    now = found_in(("CVE-1", "low", "libssl3"))
+    found = platform_change(was, now)
+    assert [(one.id, one.package) for one in found.fixed or ()] == [("CVE-1", "openssl")]
+    assert found.introduced == ()
+
+
+def test_the_worst_comes_first() -> None:
+    """In the scanner's words; what nobody rated comes last."""
+    severities = ("unknown", "low", "critical", "medium", "negligible", "high")
+    was = found_in(*((f"CVE-{n}", severity, "p") for n, severity in enumerate(severities)))
+    found = platform_change(was, found_in())
+    assert [one.severity for one in found.fixed or ()] == [
+        *("critical", "high", "medium", "low", "negligible", "unknown")
+    ]
+
+
+def test_what_a_scanner_does_not_know_is_said() -> None:
+    """Of either side; and nothing is fixed then."""
+    failed = contents(unscanned="grype is not installed")
+    for was, now in ((failed, found_in()), (found_in(), failed)):
+        found = platform_change(was, now)
+        assert (found.fixed, found.unscanned) == (None, "grype is not installed")
+        assert not found.is_equal

@@ -223,3 +223,27 @@ def test_markdown_of_images_is_only_read(name: str) -> None:
     assert "@everyone" not in said
     (row,) = [line for line in said.splitlines() if line.startswith("| added")]
     assert row.count("|") == 5
+
+
+def test_why_nobody_knows_the_vulnerabilities() -> None:
+    """In a place of its own: the packages are known."""
+    unscanned = replace(
+        CHANGE, fixed=None, introduced=None, unscanned="grype ended with exit code 1: |no|"
+    )
+    found = replace(EVERYTHING, platforms={"linux/amd64": unscanned})
+    text = " ".join(change_text("python", found, PLAIN).split())
+    assert "nobody knows what became of the vulnerabilities: grype ended with exit" in text
+    assert "the vulnerabilities: grype ended" in change_markdown("python", found)
+    data = change_json("python", found)["platforms"]
+    assert data["linux/amd64"]["unscanned"] == "grype ended with exit code 1: |no|"  # type: ignore[index]
+
+
+def test_that_nothing_is_fixed_is_said() -> None:
+    """Where packages changed and a scanner is there: else one would not know whether it looked."""
+    found = replace(EVERYTHING, platforms={"linux/amd64": replace(CHANGE, fixed=(), introduced=())})
+    assert "  no vulnerability fixed or introduced\n" in change_text("python", found, PLAIN)
+    assert "No vulnerability fixed or introduced." in change_markdown("python", found)
+    silent = replace(
+        EVERYTHING, platforms={"linux/amd64": replace(CHANGE, fixed=None, introduced=None)}
+    )
+    assert "vulnerabilit" not in change_text("python", silent, PLAIN)

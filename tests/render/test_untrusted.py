@@ -79,6 +79,13 @@ def test_slack_text_can_be_read_back(text: str) -> None:
     assert re.sub("&(amp|lt|gt);", "", shown).count("&") == 0
 
 
+def test_no_picture_is_drawn() -> None:
+    """A green tick beside what failed; a version with its epoch stays as it is."""
+    shown = slack_text(":white_check_mark: :+1: 1:2.36-9 sha256:00")
+    assert not re.search(r":[\w+'-]+:", shown)
+    assert shown.endswith("1:2.36-9 sha256:00")
+
+
 def test_a_name_in_code_can_be_copied() -> None:
     """What people paste is what it was."""
     line = "FROM registry.example/gold/my_app:1.0-2026_11@sha256:00"
