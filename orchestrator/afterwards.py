@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from orchestrator.decide.select import with_ancestors
 from orchestrator.decide.verdicts import decide
@@ -47,17 +47,7 @@ def rollback(
     undone = run_to_undo(run_id, hierarchy, doors.history)
     journal = still_held(doors.history.moves(undone.id), doors.registry)
     moves = rollback_moves(journal, images or None)
-    started = run_of(intent, hierarchy, doors.clock.now_s())
-    events = undo(
-        moves,
-        started,
-        hierarchy,
-        registry=doors.registry,
-        history=doors.history,
-        clock=doors.clock,
-        crash=doors.crash,
-    )
-    yield from record(events, doors.history, doors.crash)
+    yield from _carried_out(undo, moves, hierarchy, doors, intent)
 
 
 def held_of(
@@ -125,10 +115,20 @@ def promote(
     )
     found = promotable(asked, hierarchy, doors.registry, doors.history)
     require_any(found, asked)
-    started = run_of(intent, hierarchy, doors.clock.now_s())
-    events = carry_over(
-        found,
-        started,
+    yield from _carried_out(carry_over, found, hierarchy, doors, intent)
+
+
+def _carried_out(
+    act: Callable[..., Iterator[Event]],
+    what: object,
+    hierarchy: Hierarchy,
+    doors: Doors,
+    intent: Intent,
+) -> Iterator[Event]:
+    """Do something as a run of its own, and record it."""
+    events = act(
+        what,
+        run_of(intent, hierarchy, doors.clock.now_s()),
         hierarchy,
         registry=doors.registry,
         history=doors.history,

@@ -19,10 +19,12 @@ from orchestrator.decide.wish import Intent as Intent
 from orchestrator.decide.wish import Wish as Wish
 from orchestrator.decide.wish import run_of
 from orchestrator.doors.protocols import Builder, Clock, Files, Git, Registry, Spool
+from orchestrator.doors.protocols_channels import NO_CHANNELS, Channels
 from orchestrator.doors.protocols_crash import NO_CRASH, CrashPoints
 from orchestrator.doors.protocols_history import History
 from orchestrator.doors.protocols_packages import PackageManagers
 from orchestrator.doors.protocols_sbom import NO_SBOMS, Sboms
+from orchestrator.doors.protocols_scanner import Scanner
 from orchestrator.errors import StalePlan, UsageError
 from orchestrator.model.event import Event, Notice, RunFinished, StepProgress
 from orchestrator.model.hierarchy import Hierarchy, Promote
@@ -65,6 +67,8 @@ class Doors:
     packages: PackageManagers
     crash: CrashPoints = NO_CRASH
     sboms: Sboms = NO_SBOMS
+    scanner: Scanner | None = None
+    channels: Channels = NO_CHANNELS
     #: Set when somebody wants the end at once: no door sits out a pause then.
     hurry: threading.Event = field(default_factory=threading.Event)
 

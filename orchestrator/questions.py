@@ -127,7 +127,11 @@ def difference(
     )
     was, now = two_sides(old, new, choosing)
     comparing = Comparing(
-        registry=doors.registry, sboms=doors.sboms, files=files, cancelled=cancelled
+        registry=doors.registry,
+        sboms=doors.sboms,
+        scanner=doors.scanner,
+        files=files,
+        cancelled=cancelled,
     )
     return compare(was, now, comparing)
 

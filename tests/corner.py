@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,11 +36,16 @@ DOCKERFILES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corner:
-    """A hierarchy of two images, published in a corner of its own of the registry."""
+    """A hierarchy of two images, published in a corner of its own of the registry.
+
+    Attributes:
+        inside: words before the program, which say where it runs.
+    """
 
     tree: Path
     registry: HttpRegistry
     history: SqliteHistory
+    inside: tuple[str, ...] = ()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -56,7 +61,7 @@ class Corner:
     def start(self, *argv: str, **variables: str) -> subprocess.Popen[str]:
         """Start the program, in a process group of its own."""
         return subprocess.Popen(
-            [sys.executable, "-m", "orchestrator", *argv, "--progress", "plain"],
+            [*self.inside, sys.executable, "-m", "orchestrator", *argv, "--progress", "plain"],
             cwd=self.tree,
             env=self.environment | variables,
             stdout=subprocess.PIPE,
@@ -113,10 +118,25 @@ class Corner:
 
 
 @contextmanager
-def make_corner(place: Path, registry_url: str, busybox: Path) -> Iterator[Corner]:
-    """Write the hierarchy into a directory, and open its registry and its diary."""
+def make_corner(
+    place: Path,
+    registry_url: str,
+    busybox: Path,
+    *,
+    dockerfiles: Mapping[str, str] = DOCKERFILES,
+    inside: tuple[str, ...] = (),
+) -> Iterator[Corner]:
+    """Write the hierarchy into a directory, and open its registry and its diary.
+
+    Args:
+        place: an empty directory.
+        registry_url: ``host:port``; it speaks plain HTTP.
+        busybox: the folder that `scripts/busybox` prints.
+        dockerfiles: image → text; ``base`` has busybox and a nonce in its context.
+        inside: words before the program.
+    """
     tree = place / "tree"
-    for image, text in DOCKERFILES.items():
+    for image, text in dockerfiles.items():
         (tree / image).mkdir(parents=True)
         (tree / image / "Dockerfile").write_text(text)
     shutil.copy(busybox / "amd64" / "busybox", tree / "base" / "busybox")
@@ -124,9 +144,13 @@ def make_corner(place: Path, registry_url: str, busybox: Path) -> Iterator[Corne
     (tree / "base" / "nonce").write_text(where)
     (tree / "hierarchy.yaml").write_text(
         f"version: 1\nname: test\nregistry: {where}\nplatforms: [{PLATFORM}]\n"
+        f'insecure_registries: ["{registry_url}"]\n'
         'tags: {immutable: "{version}-{date}-{key}", floating: ["{version}", stable]}\nimages:\n'
-        + "".join(f'  {image}: {{context: {image}, version: "1"}}\n' for image in DOCKERFILES)
+        + "".join(f'  {image}: {{context: {image}, version: "1"}}\n' for image in dockerfiles)
     )
     (place / "tmp").mkdir()
-    with HttpRegistry() as registry, SqliteHistory(place / "state.db") as history:
-        yield Corner(tree=tree, registry=registry, history=history)
+    with (
+        HttpRegistry(plain_http=[registry_url]) as registry,
+        SqliteHistory(place / "state.db") as history,
+    ):
+        yield Corner(tree=tree, registry=registry, history=history, inside=inside)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from orchestrator.doctor import HealthDoors, Subject, diagnose
+from orchestrator.doors.memory.channels import MemorySecrets
 from orchestrator.doors.memory.health import (
     MemoryEngine,
     MemoryMachine,
@@ -25,6 +26,7 @@ class Ward:
     machine: MemoryMachine = field(default_factory=MemoryMachine)
     registries: MemoryRegistryHealth = field(default_factory=MemoryRegistryHealth)
     state: MemoryStateHealth = field(default_factory=MemoryStateHealth)
+    secrets: MemorySecrets = field(default_factory=lambda: MemorySecrets({}))
     problem: OrchestrateError | None = None
     offline: bool = False
 
@@ -40,6 +42,7 @@ class Ward:
             history=self.world.history,
             git=self.world.git,
             clock=self.world.clock,
+            secrets=self.secrets,
         )
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from orchestrator.doors.packages import DockerPackages
 from orchestrator.doors.protocols_sbom import NO_SBOMS
 from orchestrator.doors.registry import HttpRegistry
 from orchestrator.doors.sbom import Syft
+from orchestrator.doors.scanner import ScannerProgram
 from orchestrator.doors.spool import DiskSpool
 from orchestrator.model.change import ImageChange
 from orchestrator.model.event import Notice, RunFinished
@@ -35,6 +37,18 @@ BASE = (
     "&& apt-get -qy install tool && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/*\n"
 )
 APP = "FROM base\nUSER 1000\n"
+#: A scanner of somebody's own, with a table of what is vulnerable.
+SCANNER = """\
+import json, sys
+known = {("tool", "1:1.0~rc1"): [("CVE-2026-1", "high")]}
+packages = json.load(open(sys.argv[1]))["packages"]
+print(json.dumps([
+    {"id": name, "severity": severity, "package": each["name"]}
+    for each in packages
+    for name, severity in known.get((each["name"], each.get("versionInfo")), [])
+]))
+sys.exit(1)
+"""
 
 
 def told(change: ImageChange) -> list[tuple[str, str, str, str]]:
@@ -58,12 +72,14 @@ def test_a_fix_is_named_on_the_image_and_on_what_stands_on_it(
         sources = f"deb [trusted=yes] {url}/debian ./\n"
         root = system_tar(busybox()["amd64/busybox"], sources)
         (tree / "base" / "root.tar").write_bytes(root)
+        (tree / "scan.py").write_text(SCANNER)
         (tree / "hierarchy.yaml").write_text(
             f"version: 1\nname: test\nregistry: {registry_url}/{tmp_path.name.lower()}-diff\n"
             "platforms: [linux/amd64]\n"
             'tags: {immutable: "{version}-{key}", floating: ["{version}"]}\nimages:\n'
             '  base: {context: base, version: "1", sbom: syft}\n'
             '  app: {context: app, version: "1"}\n'
+            f'scanner: {{command: ["{sys.executable}", scan.py, "{{sbom}}"]}}\n'
         )
         doors = flow.Doors(
             files=RealFiles(tree / "hierarchy.yaml"),
@@ -77,6 +93,7 @@ def test_a_fix_is_named_on_the_image_and_on_what_stands_on_it(
             sboms=Syft(),
         )
         hierarchy = load_files(doors.files)
+        doors = replace(doors, scanner=ScannerProgram(hierarchy.scanner, str(tree)))
 
         def build(suffix: str, *forced: str) -> None:
             wish = flow.Wish(forced=frozenset(forced), suffix=suffix)
@@ -101,6 +118,10 @@ def test_a_fix_is_named_on_the_image_and_on_what_stands_on_it(
         (platform,) = base.platforms.values()
         assert any(file.path.startswith("var/lib/dpkg/") for file in platform.files or ())
         assert told(diff("app", doors)) == fix
+        for change in (platform, *diff("app", doors).platforms.values()):
+            assert change.unscanned == ""
+            assert [(one.id, one.package) for one in change.fixed or ()] == [("CVE-2026-1", "tool")]
+            assert change.introduced == ()
         (index,) = {doors.registry.resolve(hierarchy.images["base"].repository, "1")}
         assert index is not None
         manifest = doors.registry.manifest(hierarchy.images["base"].repository, index)

@@ -31,7 +31,12 @@ LAYERS = (
         "orchestrator.notify",
         "orchestrator.doctor",
     ),
-    ("orchestrator.flow", "orchestrator.questions", "orchestrator.afterwards"),
+    (
+        "orchestrator.flow",
+        "orchestrator.questions",
+        "orchestrator.afterwards",
+        "orchestrator.telling",
+    ),
     ("orchestrator.cli", "orchestrator.__main__"),
 )
 #: What a door may know beside its own kind.

@@ -30,6 +30,7 @@ POINTS = [
     ("claimed", "resume"),
     ("immutable-tag-put:2", "resume"),
     ("key-tag-put", "build"),
+    ("announced:2", "resume"),
     ("copies-made", "resume"),
     ("step-recorded", "build"),
     ("steps-done", "resume"),
@@ -37,6 +38,7 @@ POINTS = [
     ("tag-moved:2", "resume"),
     ("move-settled:3", "build"),
     ("run-finished", "resume"),
+    ("told", "build"),
 ]
 
 
@@ -55,6 +57,7 @@ def test_points_of_a_first_build_are_all_here() -> None:
         CrashPoint.UNCHANGED_TAGGED,
         CrashPoint.MARKED,
         CrashPoint.RECOVERED,
+        CrashPoint.MESSAGE_SENT,
     }
     assert {CrashPoint(p.partition(":")[0]) for p, _ in POINTS} | elsewhere == set(CrashPoint)
 
@@ -73,6 +76,7 @@ def test_program_killed_at_a_point_is_gone_on_with(corner: Corner, point: str, w
     assert code == 0, said
     oracle.require_settled(before)
     oracle.require_converged(corner.plan())
+    oracle.require_announced()
     for run in corner.history.runs():
         for result in corner.history.results(run.id) if run.id not in runs else ():
             again = result.outcome is Outcome.BUILT and result.image in published

@@ -30,7 +30,8 @@ from orchestrator.model.hierarchy import (
 )
 from orchestrator.model.names import Reference, Repository
 from orchestrator.model.source import ImageFiles
-from orchestrator.model.subscription import Subscription
+from orchestrator.model.subscription import Batch, Minimum, Subscription
+from orchestrator.model.target import WebhookTarget
 from tests.drafts import HEAD, IMAGES, load
 
 WHOLE = """\
@@ -95,11 +96,6 @@ DOCKERFILES = {
     ),
     "base": "FROM debian:bookworm-slim\n",
 }
-
-
-NOBODY = (
-    "hierarchy.yaml:49:5: [NOT-YET] team 'payments' subscribes, and this version tells nobody yet"
-)
 
 
 def test_a_whole_file_becomes_a_whole_hierarchy() -> None:
@@ -203,12 +199,12 @@ def test_a_whole_file_becomes_a_whole_hierarchy() -> None:
                 team="payments",
                 images=("base", "h*"),
                 events=(EventType.IMAGE_PUBLISHED,),
+                targets=(WebhookTarget(url="https://ci.example/hook", secrets=("env:KEY",)),),
                 file="hierarchy.yaml",
                 line=49,
             ),
         ),
         plain_http=("registry.lan:5000",),
-        warnings=(NOBODY,),
     )
     hierarchy = load(WHOLE, DOCKERFILES)
     assert list(hierarchy.images) == ["base", "hello"]
@@ -228,7 +224,7 @@ def test_the_model_holds_plain_strings_only() -> None:
         return {type(value)}
 
     found = kinds(load(WHOLE, DOCKERFILES))
-    enums = {ParentKind, Policy, Track, Promote, BuildCache, Sbom}
+    enums = {ParentKind, Policy, Track, Promote, BuildCache, Sbom, EventType, Minimum, Batch}
     assert {kind for kind in found if issubclass(kind, str)} == {str, *enums}
 
 

@@ -182,22 +182,22 @@ RULES: list[Row] = [
      + app("repository: r", name="a").removeprefix(HEAD)
      + "  b: {context: b, version: 1, repository: r}\n", "WRONG-TYPE"),
     ("subscription to nothing", more(
-        "subscriptions:\n  - ¦{team: a, images: [¦bse], events: [image.published]}"
-    ), "NOT-YET; UNKNOWN-IMAGE"),
+        "subscriptions:\n  - {team: a, images: [¦bse], events: [image.published], command: {run: [cat]}}"
+    ), "UNKNOWN-IMAGE"),
     ("subscription to no pattern", more(
-        "subscriptions:\n  - ¦{team: ¦a b, images: [¦'x*'], events: [image.failed]}"
-    ), "NOT-YET; BAD-VALUE; EMPTY-PATTERN"),
+        "subscriptions:\n  - {team: ¦a b, images: [¦'x*'], events: [image.failed], command: {run: [cat]}}"
+    ), "BAD-VALUE; EMPTY-PATTERN"),
     ("unknown event", more(
-        "subscriptions:\n  - ¦{team: a, images: [base], events: [¦image.publishd]}"
-    ), "NOT-YET; UNKNOWN-VALUE"),
+        "subscriptions:\n  - {team: a, images: [base], events: [¦image.publishd], command: {run: [cat]}}"
+    ), "UNKNOWN-VALUE"),
     ("webhook's scheme", more(
-        "subscriptions:\n  - ¦{team: a, images: [base], events: [image.failed], "
-        "webhook: {url: ¦'ftp://a'}}"
-    ), "NOT-YET; BAD-VALUE"),
+        "subscriptions:\n  - {team: a, images: [base], events: [image.failed], "
+        "webhook: {url: ¦'ftp://a', secret: env:A}}"
+    ), "BAD-VALUE"),
     ("webhook with a password", more(
-        "subscriptions:\n  - ¦{team: a, images: [base], events: [image.failed], "
+        "subscriptions:\n  - {team: a, images: [base], events: [image.failed], "
         "webhook: {url: ¦'https://a:b@c', secret: ¦hunter2}}"
-    ), "NOT-YET; CREDENTIALS; BAD-VALUE"),
+    ), "CREDENTIALS; BAD-VALUE"),
 ]  # fmt: skip
 
 

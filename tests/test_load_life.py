@@ -78,8 +78,10 @@ def test_a_former_name_with_a_digest_is_refused() -> None:
 def test_a_subscription_to_a_former_id_is_doubted() -> None:
     """It still is that image."""
     text = images("base: formerly: os")
-    text += "subscriptions: [{team: a, images: [os], events: [image.failed]}]\n"
-    (_, warning) = warnings(text)
+    text += (
+        "subscriptions: [{team: a, images: [os], events: [image.failed], command: {run: [cat]}}]\n"
+    )
+    (warning,) = warnings(text)
     assert "[RENAMED-IMAGE] team 'a' subscribes to 'os', which is called 'base' now" in warning
 
 

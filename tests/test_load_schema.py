@@ -58,12 +58,34 @@ images:
 """.replace("DIGEST", "0" * 64)
 INCLUDED = """\
 images: {a: {context: a, version: 1}}
-subscriptions: [{team: a, images: [a], events: [image.failed]}]
+subscriptions: [{team: a, images: [a], events: [image.failed], feed: true}]
+"""
+
+TEAM = """\
+team: web
+subscriptions:
+  - images: [a, "tier:x", "label:a=b", "+a+2", "x*"]
+    events: [image.published, run.finished]
+    change: security
+    tags: [1.2, stable]
+    batch: image
+    mute_until: "2030-01-01"
+    webhook: {url: "https://a.example/", secret: [env:A, file:b], allow_internal: true}
+    slack: {channel: "#gold", token: env:A, api: "https://s.example"}
+    email: {to: a@b.example}
+    feed: true
+    command: {run: [./x, -v, -v, 1], environment: {A: env:B}, timeout: 60s}
+    apprise: env:A
+"""
+TELLING = """\
+mail: {host: m.example, port: 25, from: a@b.example, tls: none, user: a, password: env:A}
+feeds: {directory: public, base_url: "https://f.example", entries: 9}
+scanner: {command: [grype, "sbom:{sbom}", -o, json]}
 """
 
 #: What a schema cannot see: rules in code, and texts that YAML reads as something else.
 BEYOND_SCHEMA = {
-    "BAD-REFERENCE", "CREDENTIALS", "NOT-YET", "PATH-OUTSIDE", "RESERVED-ARG", "UNKNOWN-PLATFORM",
+    "BAD-REFERENCE", "CREDENTIALS", "PATH-OUTSIDE", "RESERVED-ARG", "UNKNOWN-PLATFORM",
     "UNKNOWN-SECRET; DUPLICATE-VALUE",
 }  # fmt: skip
 NAMES_BEYOND_SCHEMA = {
@@ -96,6 +118,46 @@ def test_an_included_file_has_a_schema_of_its_own() -> None:
     validator = jsonschema.Draft202012Validator(schema.json_schema("include"))
     validator.validate(yaml.safe_load(INCLUDED))
     assert not validator.is_valid(yaml.safe_load(f"name: gold\n{INCLUDED}"))
+
+
+def test_a_teams_file_has_a_schema_of_its_own() -> None:
+    """With the team and its subscriptions, and nothing else; the hierarchy's know them too."""
+    validator = jsonschema.Draft202012Validator(schema.json_schema("subscriptions"))
+    validator.validate(yaml.safe_load(TEAM))
+    assert not validator.is_valid(yaml.safe_load(f"{TEAM}images: {{}}\n"))
+    said = TEAM.partition("subscriptions:\n")[2].replace("  - images", "  - team: web\n    images")
+    VALIDATOR.validate(yaml.safe_load(f"{HEAD}{IMAGES}{TELLING}subscriptions:\n{said}"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("team: web", "team: 'a b'"),
+        ("images: [", "team: web\n    images: ["),
+        ('images: [a, "tier:x", "label:a=b", "+a+2", "x*"]', "images: []"),
+        ("run.finished", "run.ended"),
+        ("change: security", "change: secure"),
+        ("batch: image", "batch: night"),
+        ('"2030-01-01"', "soon"),
+        ("secret: [env:A, file:b], ", ""),
+        ("secret: [env:A, file:b]", "secret: hunter22"),
+        ("secret: [env:A, file:b]", "secret: [env:A, env:B, env:C]"),
+        ("allow_internal: true", "allow_internal: 'yes'"),
+        ('channel: "#gold", ', ""),
+        ('channel: "#gold"', 'channel: "#gold", webhook: env:B'),
+        ("to: a@b.example", "to: []"),
+        ("feed: true", "feed: false"),
+        ("[./x, -v, -v, 1]", "./x"),
+        ("{A: env:B}", "{A: b}"),
+        ("timeout: 60s", "timeout: 60"),
+        ("apprise: env:A", "apprise: tgram://a"),
+    ],
+)
+def test_a_schema_refuses_a_bad_teams_file(old: str, new: str) -> None:
+    """An editor marks what `check` would refuse."""
+    validator = jsonschema.Draft202012Validator(schema.json_schema("subscriptions"))
+    assert old in TEAM
+    assert not validator.is_valid(yaml.safe_load(TEAM.replace(old, new)))
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,12 @@ from orchestrator.model.run import FailureCause, Outcome
 from tests.fleet_world import AMD, ARM, CountingSpool, Fleet, assert_whole, two
 from tests.world import DOCKERFILES, failed
 
+#: What people are told as the builder dies in mid-build.
+LOST = (
+    "builder arm does not answer; its builds go elsewhere or wait for it "
+    "(the builder was lost: arm went away)"
+)
+
 
 def test_every_platform_is_built_where_it_is_native() -> None:
     """And one index has both, each with its own statement of how it was built."""
@@ -82,7 +88,7 @@ def test_a_builder_that_dies_is_waited_for(image: str) -> None:
     built = Counter((b.image, b.platform) for b in world.builder.builds if b.succeeded)
     assert set(built.values()) == {1}
     assert world.notices == [
-        "builder arm does not answer; its builds go elsewhere or wait for it",
+        LOST,
         "builder arm is back",
     ]
 
@@ -97,7 +103,7 @@ def test_one_of_two_of_a_kind_dies() -> None:
     finished = world.run_all()
     assert_whole(world, finished)
     assert (ARM, "spare") in world.placed()
-    assert world.notices == ["builder arm does not answer; its builds go elsewhere or wait for it"]
+    assert world.notices == [LOST]
     amd = Counter(b.image for b in world.builder.builds if b.platform == AMD)
     assert set(amd.values()) == {1}
 
@@ -110,7 +116,7 @@ def test_a_platform_whose_builder_stays_away_is_emulated() -> None:
     assert_whole(world, finished)
     assert (ARM, "x86") in world.placed()
     assert world.notices == [
-        "builder arm does not answer; its builds go elsewhere or wait for it",
+        LOST,
         "linux/arm64 is emulated, which is slow: builder arm does not answer",
     ]
     # Everybody who waits lets the time pass.

@@ -25,6 +25,8 @@ from tests.world import DOCKERFILES, HEAD, PLATFORMS, World, put_image
 
 #: Reached by the command line alone: tests/cli/test_resume.py kills there.
 OF_THE_COMMAND_LINE = {CrashPoint.LEASE_TAKEN}
+#: tests/notify/test_deliver_killed.py and tests/test_stories_notices.py kill there.
+OF_DELIVERY = {CrashPoint.TOLD, CrashPoint.MESSAGE_SENT}
 
 Story = Callable[[World, MemoryCrashPoints], None]
 
@@ -174,7 +176,8 @@ REST = [case for alike in CASES for case in alike if case not in FEW]
 
 def test_every_point_is_reached_in_some_scene() -> None:
     """None of the points that the code names is dead."""
-    assert {point for _, point, _, _ in FEW} | OF_THE_COMMAND_LINE == set(CrashPoint)
+    reached = {point for _, point, _, _ in FEW}
+    assert reached | OF_THE_COMMAND_LINE | OF_DELIVERY == set(CrashPoint)
 
 
 @pytest.mark.parametrize("case", FEW, ids=str)
@@ -205,8 +208,10 @@ def require_end(scene: str, point: CrashPoint, occurrence: int, way_on: str) -> 
 
     recover(world)
     oracle.require_settled(before)
+    oracle.require_announced()
     WAYS_ON[way_on](world, MemoryCrashPoints())
     oracle.require_settled(before)
+    oracle.require_announced()
 
     again = {
         (build.request.image.repository, key_tag(result.key))
@@ -220,6 +225,7 @@ def require_end(scene: str, point: CrashPoint, occurrence: int, way_on: str) -> 
         build(world, MemoryCrashPoints())
         oracle.look()
         oracle.require_converged(world.plan())
+        oracle.require_announced()
     runs = len(world.history.runs(1000))
     resume(world, MemoryCrashPoints())
     assert flow.left_of(None, world.hierarchy(), world.doors) is None

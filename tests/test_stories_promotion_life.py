@@ -16,7 +16,7 @@ from orchestrator.model.names import Repository
 from orchestrator.model.plan import Cause
 from orchestrator.model.run import HeldBy, MoveState, RunState
 from tests.mortal import mortal
-from tests.test_stories_promotion import ALL, MANUAL, NO, last_run, world
+from tests.promotions import ALL, MANUAL, NO, last_run, world
 from tests.world import HEAD, World, put_image
 
 TAGS = 'floating: ["{version}", "stable"]'

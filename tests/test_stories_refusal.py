@@ -14,8 +14,8 @@ from tests.world import World
 HOUR_S = 3600.0
 TEAMS = """\
 subscriptions:
-  - {team: payments, images: [hello], events: [image.published]}
-  - {team: shop, images: [landing], events: [image.published]}
+  - {team: payments, images: [hello], events: [image.published], apprise: env:A}
+  - {team: shop, images: [landing], events: [image.published], apprise: env:A}
 images:
 """
 

@@ -9,6 +9,7 @@ import pytest
 from orchestrator import questions
 from orchestrator.decide.select import Chosen
 from orchestrator.doors.memory.history import MemoryHistory
+from orchestrator.doors.memory.scanner import MemoryScanner
 from orchestrator.errors import BuildFailed, UsageError
 from orchestrator.model.change import ImageChange
 from orchestrator.model.event import Notice, RunFinished
@@ -240,3 +241,19 @@ def test_a_run_that_published_nothing_of_it_says_so() -> None:
     (last, *_) = made.history.runs(1)
     with pytest.raises(UsageError, match=f"run {last.id} published nothing of base"):
         diff(made, "base", last.id)
+
+
+def test_what_a_newer_package_fixes_is_told_where_a_scanner_is_configured() -> None:
+    """Of the SBOM that the run attached: nothing is looked into again."""
+    made = world()
+    upgraded(made)
+    looks = len(made.sboms.asked)
+    made.scanner = MemoryScanner()
+    made.scanner.known = {("openssl", "3.0.17"): (("CVE-2026-1", "critical"),)}
+    for change in diff(made, "base").platforms.values():
+        assert [(one.id, one.severity) for one in change.fixed or ()] == [
+            ("CVE-2026-1", "critical")
+        ]
+        assert change.introduced == ()
+    assert len(made.sboms.asked) == looks
+    assert made.scanner.scanned <= 2 * len(PLATFORMS)

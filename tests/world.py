@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from orchestrator import afterwards, flow
 from orchestrator.decide.select import Selection
 from orchestrator.doors.memory.builder import BuildRecord, MemoryBuilder
+from orchestrator.doors.memory.channels import MemoryChannels
 from orchestrator.doors.memory.clock import MemoryClock
 from orchestrator.doors.memory.files import MemoryFiles, MemoryGit
 from orchestrator.doors.memory.history import MemoryHistory
 from orchestrator.doors.memory.packages import MemoryPackages
 from orchestrator.doors.memory.registry import MemoryRegistry
 from orchestrator.doors.memory.sbom import MemorySboms
+from orchestrator.doors.memory.scanner import MemoryScanner
 from orchestrator.doors.protocols import Registry
 from orchestrator.doors.spool import DiskSpool
 from orchestrator.model.event import Event, RunFinished
@@ -85,6 +87,9 @@ class World:
         self.builder = MemoryBuilder(self.registry)
         self.packages = MemoryPackages(self.registry, self.clock)
         self.sboms = MemorySboms(self.registry, self.packages)
+        #: Set it to have vulnerabilities looked up.
+        self.scanner: MemoryScanner | None = None
+        self.channels = MemoryChannels(self.clock)
         self.files = MemoryFiles({})
         self.runs = 0
         for path, content in self.others.items():
@@ -121,6 +126,8 @@ class World:
             clock=self.clock,
             packages=self.packages,
             sboms=self.sboms,
+            scanner=self.scanner,
+            channels=self.channels,
         )
 
     @property

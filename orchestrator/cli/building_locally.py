@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.planning import suffix
-from orchestrator.cli.running import code_of, local_run, watch
+from orchestrator.cli.running import local_run, watch
 from orchestrator.cli.selecting import choose
 from orchestrator.cli.session import Session
 from orchestrator.cli.streams import write_out
@@ -89,8 +89,8 @@ def build_locally(
     if work.added:
         session.say(f"built as well, because others stand on it: {', '.join(work.added)}")
     built: dict[str, LocalImage] = {}
-    finished = watch(session, place, build(work, site, built))
-    code = code_of(place, finished)
+    watched = watch(session, place, build(work, site, built))
+    finished, code = watched.finished, watched.code
     commands = {
         image: run_command(built[image], work.platform, foreign=work.foreign)
         for image in work.images

@@ -54,6 +54,7 @@ def real_health_doors(hierarchy: Hierarchy | None, where: Places) -> Iterator[He
     from orchestrator.doors.open_state import open_health
     from orchestrator.doors.registry import Deadlines, HttpRegistry, Retries
     from orchestrator.doors.registry.health import HttpRegistryHealth
+    from orchestrator.doors.secrets import RealSecrets
 
     plain_http = hierarchy.plain_http if hierarchy else ()
     registry = HttpRegistry(
@@ -72,4 +73,5 @@ def real_health_doors(hierarchy: Hierarchy | None, where: Places) -> Iterator[He
             history=history,
             git=RealGit(where.hierarchy_dir or os.curdir),
             clock=RealClock(),
+            secrets=RealSecrets(os.environ, where.hierarchy_dir or os.curdir),
         )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from orchestrator.doors.protocols_history import History
     from orchestrator.flow import Doors
     from orchestrator.model.hierarchy import Hierarchy
+    from orchestrator.model.message import Layouts
 
 
 @contextmanager
@@ -26,6 +27,7 @@ def real_doors(hierarchy: Hierarchy, files: Files, places: Places) -> Iterator[D
     first run that has something to do.
     """
     from orchestrator.doors.buildx import Buildx
+    from orchestrator.doors.channels.ways import RealChannels
     from orchestrator.doors.clock import RealClock
     from orchestrator.doors.crash import crash_points
     from orchestrator.doors.git import RealGit
@@ -33,6 +35,8 @@ def real_doors(hierarchy: Hierarchy, files: Files, places: Places) -> Iterator[D
     from orchestrator.doors.process import open_many_files
     from orchestrator.doors.registry import HttpRegistry
     from orchestrator.doors.sbom import Syft
+    from orchestrator.doors.scanner import ScannerProgram
+    from orchestrator.doors.secrets import RealSecrets
     from orchestrator.doors.spool import DiskSpool
     from orchestrator.flow import Doors
 
@@ -56,8 +60,21 @@ def real_doors(hierarchy: Hierarchy, files: Files, places: Places) -> Iterator[D
             packages=DockerPackages(RealClock()),
             crash=crash_points(os.environ),
             sboms=Syft(hierarchy.plain_http),
+            scanner=ScannerProgram(hierarchy.scanner, places.hierarchy_dir)
+            if hierarchy.scanner
+            else None,
+            channels=RealChannels(
+                RealSecrets(os.environ, places.hierarchy_dir), layouts, RealClock()
+            ),
             hurry=hurry,
         )
+
+
+def layouts() -> Layouts:
+    """Return how messages look; whoever opens no channel needs none of it."""
+    from orchestrator.render.notice import LAYOUTS
+
+    return LAYOUTS
 
 
 def _guest_of(hierarchy: Hierarchy) -> frozenset[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from orchestrator.cli.environment import who
+from orchestrator.cli.heart import beating, lasts_s
 from orchestrator.cli.queue import Queue
 from orchestrator.cli.recovering import recovered
 from orchestrator.cli.selecting import choose
@@ -27,17 +27,13 @@ from orchestrator.errors import (
     StateUnavailable,
     UsageError,
 )
-from orchestrator.model.lease import LASTS_S, Ask, Holder, Lease, Place
+from orchestrator.model.lease import Ask, Holder, Lease, Place
 
 if TYPE_CHECKING:
     from orchestrator.cli.interrupts import Interrupts
     from orchestrator.decide.select import Selection
-    from orchestrator.doors.protocols_lease import Leases
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-#: For tests: how many seconds a lease lasts.
-LASTS_VARIABLE = "_ORCHESTRATE_LEASE_S"
 
 
 def no_wait_option(function: F) -> F:
@@ -151,7 +147,7 @@ def taking_turns(
         no_wait: end where somebody is at work.
         fetch: as :func:`orchestrator.cli.workplace.workplace` takes it.
     """
-    lasts_s = _lasts_s(session)
+    lasting_s = lasts_s(session)
     with ExitStack() as stack:
         place = stack.enter_context(workplace(session, fetch=fetch))
         began_s = place.doors.clock.monotonic_s()
@@ -162,7 +158,7 @@ def taking_turns(
             leases=place.doors.history.leases,
             holder=holder_of(ask),
             ask=ask,
-            lasts_s=lasts_s,
+            lasts_s=lasting_s,
             check=lambda more: check(session, place, more),
         )
         got = queue.enter(session, place, no_wait=no_wait)
@@ -180,7 +176,7 @@ def taking_turns(
             with suppress(StateUnavailable):
                 leases.release(got, undone=undone)
 
-        heart = stack.enter_context(_beating(leases, got, lasts_s, leave))
+        heart = stack.enter_context(beating(leases, got, lasting_s, leave))
         place.interrupts.take_leave(leave)
         if queue.waited:
             # Whoever changed the files meanwhile wants what they say now.
@@ -193,12 +189,12 @@ def taking_turns(
         at_work = place.interrupts
         heart.stop_when_lost(place.interrupts.stopping, place.interrupts.cancelled)
         waited_s = place.doors.clock.monotonic_s() - began_s if queue.waited else 0.0
-        fenced = _fenced(place, got)
-        _reached_lease(fenced)
-        recovered(session, fenced)
-        whole = _whole(session, fenced, ask, got.joined)
+        mine = fenced(place, got)
+        _reached_lease(mine)
+        recovered(session, mine)
+        whole = _whole(session, mine, ask, got.joined)
         try:
-            yield Turn(place=fenced, ask=whole, waited_s=waited_s)
+            yield Turn(place=mine, ask=whole, waited_s=waited_s)
             done = True
         except OrchestrateError as error:
             if heart.lost is not None and not isinstance(error, LeaseLost):
@@ -287,7 +283,8 @@ def holder_of(ask: Ask) -> Holder:
     )
 
 
-def _fenced(place: Workplace, lease: Lease) -> Workplace:
+def fenced(place: Workplace, lease: Lease) -> Workplace:
+    """Return a place whose diary and registry can be written only as long as a lease is good."""
     from orchestrator.doors.fenced_registry import FencedRegistry
 
     doors = place.doors
@@ -314,70 +311,3 @@ def _reached_lease(place: Workplace) -> None:
     from orchestrator.model.crash import CrashPoint
 
     place.doors.crash.reached(CrashPoint.LEASE_TAKEN)
-
-
-def _lasts_s(session: Session) -> float:
-    said = session.environment.variables.get(LASTS_VARIABLE, "")
-    return float(said) if said else LASTS_S
-
-
-class _Heart:
-    """Renews a lease, in a thread of its own, until it is stopped or the lease is lost.
-
-    Attributes:
-        lost: how it was lost; None: it is not, as far as anybody knows.
-    """
-
-    def __init__(self, leases: Leases, lease: Lease, lasts_s: float) -> None:
-        self.lost: LeaseLost | None = None
-        self._when_lost: tuple[threading.Event, ...] = ()
-        self._leases = leases
-        self._lease = lease
-        self._lasts_s = lasts_s
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop_when_lost(self, *events: threading.Event) -> None:
-        """Set these once the lease is lost."""
-        self._when_lost = events
-        if self.lost is not None:
-            self._tell()
-
-    def stop(self) -> None:
-        """End, and wait for the end."""
-        self._stopped.set()
-        self._thread.join()
-
-    def _beat(self) -> None:
-        while not self._stopped.wait(self._lasts_s / 4):
-            try:
-                self._leases.renew(self._lease, self._lasts_s)
-            except LeaseLost as error:
-                self.lost = error
-                self._tell()
-                return
-            except StateUnavailable:
-                # The next one may go through; what is written needs the database as well.
-                continue
-
-    def _tell(self) -> None:
-        for event in self._when_lost:
-            event.set()
-
-
-@contextmanager
-def _beating(
-    leases: Leases, lease: Lease, lasts_s: float, leave: Callable[[], None]
-) -> Iterator[_Heart]:
-    """Keep a lease while the context lasts, and give it back at its end."""
-    heart = _Heart(leases, lease, lasts_s)
-    heart.start()
-    try:
-        yield heart
-    finally:
-        heart.stop()
-        leave()

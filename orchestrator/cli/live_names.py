@@ -1,4 +1,4 @@
-"""Names that exist now: images and selectors of the hierarchy file, runs of the diary."""
+"""Names that exist now: images, selectors and teams of the files, runs of the diary."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def live_names(
     """Return the names that could stand where the user is typing.
 
     Args:
-        word: how help calls what stands there: IMAGE, IMAGE|UPSTREAM, SELECTOR, RUN; nothing is
-            known of others.
+        word: how help calls what stands there: IMAGE, IMAGE|UPSTREAM, SELECTOR, RUN, TEAM; nothing
+            is known of others.
         typed: how the word begins.
         given: what was said of the options of every command.
         environment: what the process was started with.
@@ -44,6 +44,8 @@ def live_names(
     session = Session(settings=settings, environment=environment, outside=outside, log=_nothing)
     if word == "RUN":
         return [offer for offer in _runs(session) if offer[0].startswith(typed)]
+    if word == "TEAM":
+        return [offer for offer in _teams(_draft(session)) if offer[0].startswith(typed)]
     if word in ("IMAGE", "IMAGE|UPSTREAM"):
         *before, typed = typed.split(",")
         start = "".join(f"{one}," for one in before)
@@ -98,6 +100,19 @@ def _selectors(draft: Draft, typed: str) -> Iterator[Offer]:
             )
         elif values and typed and kind.startswith(typed):
             yield kind, ""
+
+
+def _teams(draft: Draft) -> Iterator[Offer]:
+    """Yield those that subscribe, and those that images name in their labels."""
+    from orchestrator.render.words import counted
+
+    subscribed = _counted(str(s["team"]) for s in draft.top.get("subscriptions", ()) if "team" in s)
+    for team, count in subscribed.items():
+        yield team, counted(count, "subscription")
+    for label in _labels(draft):
+        team = label.removeprefix("team=")
+        if team != label and team not in subscribed:
+            yield team, "by its images' label"
 
 
 def _tiers(draft: Draft) -> dict[str, int]:

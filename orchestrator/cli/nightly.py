@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from orchestrator.cli.running import code_of
+from orchestrator.cli.running import Ended, code_of
 from orchestrator.cli.session import Session
 from orchestrator.cli.streams import write_err
 from orchestrator.cli.workplace import Workplace
@@ -14,7 +14,6 @@ from orchestrator.render.style import terminal_text
 
 if TYPE_CHECKING:
     from orchestrator.decide.select import Chosen
-    from orchestrator.model.event import RunFinished
     from orchestrator.model.packages import PackageAnswer
     from orchestrator.model.plan import Plan
     from orchestrator.model.run import Streak
@@ -75,7 +74,7 @@ def ask_packages(session: Session, place: Workplace, chosen: Chosen) -> None:
 def show_night(
     session: Session,
     place: Workplace,
-    finished: RunFinished,
+    ended: Ended,
     made: Plan,
     streaks: Mapping[str, Streak],
 ) -> int:
@@ -84,21 +83,25 @@ def show_night(
     Args:
         session: says how to show it; quiet: failures alone.
         place: where it happened.
-        finished: how it ended.
+        ended: how it ended.
         made: why it did what it did.
         streaks: image id → the nights that it had failed in, before this one.
     """
     from orchestrator.decide.breaker import reported
+    from orchestrator.render.deliveries import notified_json, notified_text
     from orchestrator.render.json import finished_json
     from orchestrator.render.text import patched_text, troubles_text
 
+    finished = ended.finished
     news = reported(finished, streaks)
     versions = {image.id: image.version for image in place.hierarchy.images.values()}
     unwritten = 0
     if session.json or not session.settings.quiet:
         unwritten = session.answer(
-            lambda style: patched_text(news, made, versions, style),
-            lambda: finished_json(finished),
+            lambda style: (
+                patched_text(news, made, versions, style) + notified_text(ended.told, style)
+            ),
+            lambda: {**finished_json(finished), "notices": notified_json(ended.told)},
         )
     write_err(troubles_text(news, session.err_style))
-    return code_of(place, news) or unwritten
+    return code_of(news, ended.number) or unwritten

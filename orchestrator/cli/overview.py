@@ -45,6 +45,14 @@ HEADINGS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     (
+        "Teams",
+        (
+            ("subscribe", "Write down what a team wants to hear of, and where."),
+            ("subscriptions", "Show who hears of what, and where that is said."),
+            ("notify", "Send notices that wait; list them, try receivers."),
+        ),
+    ),
+    (
         "About",
         (
             ("config", "Show every setting and image field, and where it is from."),
@@ -141,7 +149,7 @@ def overview() -> str:
         "",
     ]
     for heading, commands in HEADINGS:
-        lines += [f"{heading}:", *(f"  {name:<12}{does}" for name, does in commands), ""]
+        lines += [f"{heading}:", *(f"  {name:<14}{does}" for name, does in commands), ""]
     lines += ["Options, before or after the command:"]
     for _, flags, metavar, _, _, help_text in OPTIONS:
         lines += [f"  {', '.join(flags) + ' ' + metavar:<23}  {help_text}"]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from orchestrator.cli.notifying import Notifier, Notify
+from orchestrator.cli.notifying import complain as complain_of_notices
 from orchestrator.cli.selecting import choose
 from orchestrator.cli.session import Session
 from orchestrator.cli.streams import write_err
@@ -98,10 +100,13 @@ def preview(session: Session, made: Plan, place: Workplace) -> None:
     )
 
 
-def nothing_to_do(session: Session, made: Plan, place: Workplace, seen: Observations) -> int:
+def nothing_to_do(
+    session: Session, made: Plan, place: Workplace, seen: Observations, notify: Notify
+) -> int:
     """Answer a run that has nothing to do: no run starts, and history gets no row.
 
-    The ledger may: what every image has by now was perhaps not known when they were built.
+    The ledger may: what every image has by now was perhaps not known when they were built. Teams
+    are told what is left from before.
 
     Returns:
         0, or the exit code for an answer that cannot be written, or copies that cannot be seen.
@@ -111,15 +116,21 @@ def nothing_to_do(session: Session, made: Plan, place: Workplace, seen: Observat
     doors = place.doors
     note_absorbed(place.hierarchy, made, seen, doors.history, doors.clock.now_s())
     code = complain(session, made) or _complain_of_copies(session, made)
+    told = Notifier(session, place, notify).ended()
+    complain_of_notices(session, told)
     if session.settings.quiet and not session.json:
         return code
+    from orchestrator.render.deliveries import notified_json, notified_text
     from orchestrator.render.json import no_run_json
     from orchestrator.render.text import plan_text
 
     return (
         session.answer(
-            lambda style: plan_text(made, parents_of(place.hierarchy), style, next_steps=False),
-            no_run_json,
+            lambda style: (
+                plan_text(made, parents_of(place.hierarchy), style, next_steps=False)
+                + notified_text(told, style)
+            ),
+            lambda: {**no_run_json(), "notices": notified_json(told)},
         )
         or code
     )

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 import click
 
 from orchestrator.cli.command import WholeNumber
 from orchestrator.cli.environment import who
+from orchestrator.cli.notifying import Notifier, Notify, complain
 from orchestrator.cli.planning import suffix
 from orchestrator.cli.session import Session
 from orchestrator.cli.streams import ForgivingStderr, write_err
 from orchestrator.cli.workplace import Workplace
 from orchestrator.errors import OrchestrateError
-from orchestrator.model.event import Event, Notice, RunFinished, StepFinished, StepStarted
+from orchestrator.model.event import (
+    Event,
+    Notice,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepStarted,
+)
+from orchestrator.model.notified import Notified
 
 if TYPE_CHECKING:
     from orchestrator.cli.reports import Reporter
@@ -130,8 +139,9 @@ def follow(
     reporter: Reporter | None = None,
     *,
     grace_s: float = 0.0,
+    notify: Notify,
 ) -> int:
-    """Show a run while it happens, then its end, and return the exit code.
+    """Show a run while it happens, tell the teams, show its end, and return the exit code.
 
     The first signal from now on only stops what does not end within the grace; the journal gets
     complete.
@@ -142,10 +152,32 @@ def follow(
         events: the run.
         reporter: writes what machines want of it; None: nothing.
         grace_s: how long what is at work may go on after a signal, in seconds.
+        notify: whether teams are told, and for how long.
     """
-    finished = watch(session, place, events, reporter, grace_s=grace_s)
-    code = _end(session, place, finished)
-    return report(session, place, finished, reporter, code) if reporter else code
+    ended = watch(session, place, events, reporter, grace_s=grace_s, notify=notify)
+    code = _end(session, ended)
+    return report(session, place, ended.finished, reporter, code) if reporter else code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a run ended that was watched.
+
+    Attributes:
+        finished: its last event.
+        told: what came of telling the teams.
+        number: of the signal that stopped it; None: it was not stopped. One that came while teams
+            were told has stopped that alone.
+    """
+
+    finished: RunFinished
+    told: Notified
+    number: int | None = None
+
+    @property
+    def code(self) -> int:
+        """The exit code."""
+        return code_of(self.finished, self.number)
 
 
 def watch(
@@ -155,13 +187,18 @@ def watch(
     reporter: Reporter | None = None,
     *,
     grace_s: float = 0.0,
-) -> RunFinished:
-    """Show a run while it happens and return its end, which is not shown; see :func:`follow`."""
+    notify: Notify | None = None,
+) -> Ended:
+    """Show a run while it happens and return its end, which is not shown; see :func:`follow`.
+
+    Without ``notify`` it is a run that no team hears of: of one for this machine alone.
+    """
     from orchestrator.render.json_events import event_data, event_type
     from orchestrator.render.recovery import late_words, stopping_words
 
     finished: RunFinished | None = None
     at_work: dict[str, None] = {}
+    notifier = Notifier(session, place, notify) if notify else None
     with _display(session) as show, closing(_closable(events)) as stream:
 
         def told(grace_s: float) -> None:
@@ -172,7 +209,9 @@ def watch(
             told, grace_s=grace_s, late=lambda: show(Notice(text=late_words(tuple(at_work))))
         )
         for event in stream:
-            if isinstance(event, StepStarted):
+            if isinstance(event, RunStarted) and notifier:
+                notifier.began(event.run)
+            elif isinstance(event, StepStarted):
                 at_work[event.image] = None
             elif isinstance(event, StepFinished):
                 at_work.pop(event.result.image, None)
@@ -184,14 +223,16 @@ def watch(
             if isinstance(event, RunFinished):
                 finished = event
     assert finished is not None  # every run ends with it, or raises
-    return finished
+    number = place.interrupts.number
+    notified = notifier.ended() if notifier else Notified()
+    complain(session, notified)
+    return Ended(finished=finished, told=notified, number=number)
 
 
-def code_of(place: Workplace, finished: RunFinished) -> int:
-    """Return the exit code of a run that ended, or was stopped by a signal."""
+def code_of(finished: RunFinished, number: int | None) -> int:
+    """Return the exit code of a run that ended, or was stopped by a signal of that number."""
     from orchestrator.run.ends import exit_code
 
-    number = place.interrupts.number
     return exit_code(finished) if number is None else 128 + number
 
 
@@ -214,15 +255,17 @@ def _closable(events: Iterator[Event]) -> Any:
     return events if hasattr(events, "close") else (event for event in events)
 
 
-def _end(session: Session, place: Workplace, finished: RunFinished) -> int:
+def _end(session: Session, ended: Ended) -> int:
+    from orchestrator.render.deliveries import notified_json, notified_text
     from orchestrator.render.json import finished_json
     from orchestrator.render.text import finished_text
 
-    code = code_of(place, finished)
+    finished, code = ended.finished, ended.code
     if code == 0 and session.settings.quiet and not session.json:
         return 0
     unwritten = session.answer(
-        lambda style: finished_text(finished, style), lambda: finished_json(finished)
+        lambda style: finished_text(finished, style) + notified_text(ended.told, style),
+        lambda: {**finished_json(finished), "notices": notified_json(ended.told)},
     )
     return code or unwritten
 

@@ -8,6 +8,7 @@ from importlib.resources import files
 
 from orchestrator.cli.whole_file import write_whole
 from orchestrator.errors import Conflict, Unavailable
+from orchestrator.model.announcement import EventType
 
 #: What the first line of a hierarchy file names.
 SCHEMA_FILE = "hierarchy.schema.json"
@@ -19,9 +20,10 @@ def schema_text(of: str) -> str:
     """Return a schema of the package.
 
     Args:
-        of: its name, without the ending.
+        of: its name, without the ending; of an event that teams are told, its type.
     """
-    return files("orchestrator").joinpath("schema", f"{of}.json").read_text("utf-8")
+    folder = ("schema", "events") if of in set(EventType) else ("schema",)
+    return files("orchestrator").joinpath(*folder, f"{of}.json").read_text("utf-8")
 
 
 def modeline() -> str:

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from orchestrator.cli.selecting import choose
-from orchestrator.cli.session import Session
+from orchestrator.cli.session import Session, today
 from orchestrator.cli.streams import write_out
 from orchestrator.cli.workplace import Workplace, workplace
 from orchestrator.errors import UsageError
@@ -65,6 +65,7 @@ def what_if(session: Session, asked: str, *, every: bool) -> int:
             place.doors.history.durations(),
             _images_at_once(place.hierarchy),
             upstreams=upstreams,
+            today=today(),
         )
     if not found.rebuilds:
         raise UsageError(

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from orchestrator.doctor.deliveries import delivery_findings
 from orchestrator.doctor.disks import disk_findings, engine_use_findings
 from orchestrator.doctor.engine import build_findings, builder_findings, engine_findings
 from orchestrator.doctor.files import git_findings, hierarchy_findings
@@ -115,6 +116,7 @@ def _checks(doors: HealthDoors, subject: Subject) -> list[_Check]:
         check(Code.LEFTOVER_CACHE, "cache", lambda: cache_findings(machine, subject)),
         check(Code.FILES_HIERARCHY, "files", lambda: hierarchy_findings(subject)),
         check(Code.FILES_GIT, "git", lambda: git_findings(doors.git, hierarchy)),
+        check(Code.DELIVERIES_DEAD, "notices", lambda: delivery_findings(doors, subject)),
     ]
     if hierarchy is None or subject.offline:
         return checks

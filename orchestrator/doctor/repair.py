@@ -59,8 +59,8 @@ def _damaged(doors: HealthDoors, subject: Subject, damage: str) -> tuple[Repair,
         if subject.state in damage
         else f"database {subject.state} is damaged: {damage}",
         does="it is moved aside, and the next run makes a new one; lost are the list of past runs, "
-        "claims, and when upstreams were first seen; nothing is built again for it: the registry "
-        "is the truth",
+        "claims, notices that were not sent yet, and when upstreams were first seen; nothing is "
+        "built again for it: the registry is the truth",
     )
     return repair, lambda: f"it is at {doors.machine.move_aside(subject.state)} now"
 

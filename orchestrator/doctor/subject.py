@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.doors.protocols import Clock, Git, Registry
+from orchestrator.doors.protocols_channels import Secrets
 from orchestrator.doors.protocols_health import Engine, Machine, RegistryHealth, StateHealth
 from orchestrator.doors.protocols_history import History
 from orchestrator.errors import OrchestrateError
@@ -27,6 +28,7 @@ class HealthDoors:
     history: History
     git: Git
     clock: Clock
+    secrets: Secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,9 +15,9 @@ from orchestrator.load.fields_run import (
     DEFAULT_TIMEOUT,
 )
 from orchestrator.load.read import Values
+from orchestrator.load.targets import scanner_of, subscriptions_of
 from orchestrator.load.texts import duration_s
 from orchestrator.load.upstreams import undeclared, upstream
-from orchestrator.model.announcement import EventType
 from orchestrator.model.hierarchy import (
     BuildCache,
     Builder,
@@ -30,7 +30,6 @@ from orchestrator.model.hierarchy import (
     Secret,
 )
 from orchestrator.model.names import Reference, normal_platform, parse_repository
-from orchestrator.model.subscription import Subscription
 
 
 def compose(
@@ -73,16 +72,8 @@ def compose(
         builders=tuple(map(builder, top.get("builders", ()))) or (Builder(),),
         promote=Promote(top.get("promote", DEFAULT_PROMOTE)),
         registries=registries,
-        subscriptions=tuple(
-            Subscription(
-                team=str(said["team"]),
-                images=_texts(said["images"]),
-                events=tuple(map(EventType, said["events"])),
-                file=said.file.name,
-                line=said.line,
-            )
-            for said in top.get("subscriptions", [])
-        ),
+        subscriptions=subscriptions_of(draft),
+        scanner=scanner_of(draft),
         plain_http=_texts(top.get("insecure_registries", ())),
         warnings=tuple(_in_one_line(problem) for problem in found),
     )

@@ -12,6 +12,7 @@ from orchestrator.load.fields_run import (
     SBOM,
     TIMEOUT,
 )
+from orchestrator.load.fields_tell import FEEDS, MAIL, SCANNER, SUBSCRIPTIONS, TEAM_SUBSCRIPTIONS
 from orchestrator.load.fields_upstream import (
     ON_CHANGE,
     ON_PARENT_CHANGE,
@@ -28,7 +29,6 @@ from orchestrator.load.grammar import (
     FILE_PATTERN,
     FREE_TEXT,
     IMAGE_ID,
-    IMAGE_PATTERN,
     LABEL_NAME,
     NAME,
     PARENT,
@@ -42,12 +42,10 @@ from orchestrator.load.grammar import (
     REQUIREMENT,
     SECRET_FILE,
     SECRET_NAME,
-    SECRET_SOURCE,
     STAGE,
     TEMPLATE,
     VARIABLE,
     VERSION,
-    WEBHOOK_URL,
     WORD,
 )
 from orchestrator.load.kinds import Field, Flag, ListOf, MapOf, OneOrMore, Record, Text, Whole
@@ -264,44 +262,7 @@ SECRET = Record(
     one_of=("env", "file"),
 )
 
-SUBSCRIPTION = Record(
-    "subscription",
-    {
-        "team": Field(WORD, "Who subscribes.", required=True, example="team: payments"),
-        "images": Field(
-            ListOf(IMAGE_PATTERN, 1),
-            "Image ids, or patterns.",
-            required=True,
-            example='images: [base, "python-*"]',
-        ),
-        "events": Field(
-            ListOf(Text("an event", choices=("image.published", "image.failed")), 1),
-            "What the team hears of.",
-            required=True,
-            example="events: [image.published, image.failed]",
-        ),
-        "webhook": Field(
-            Record(
-                "webhook",
-                {
-                    "url": Field(
-                        WEBHOOK_URL,
-                        "Where notices are sent.",
-                        required=True,
-                        example="url: https://ci.example/hooks/gold",
-                    ),
-                    "secret": Field(
-                        SECRET_SOURCE, "Where the signing key is: env:NAME, file:PATH."
-                    ),
-                },
-            ),
-            "An HTTP receiver.",
-        ),
-    },
-)
-
 IMAGES = MapOf(ENTRY_KEY, IMAGE, 1)
-SUBSCRIPTIONS = Field(ListOf(SUBSCRIPTION), "Who hears of what.")
 
 HIERARCHY = Record(
     "hierarchy",
@@ -372,6 +333,9 @@ HIERARCHY = Record(
         ),
         "promote": PROMOTE,
         "subscriptions": SUBSCRIPTIONS,
+        "mail": MAIL,
+        "feeds": FEEDS,
+        "scanner": SCANNER,
         "insecure_registries": Field(
             ListOf(REGISTRY_HOST), "Registries beside the loopback ones that speak plain HTTP."
         ),
@@ -387,5 +351,27 @@ INCLUDED = Record(
         "subscriptions": SUBSCRIPTIONS,
     },
     is_top=True,
-    elsewhere=frozenset(HIERARCHY.fields) - {"images", "subscriptions"},
+    elsewhere=dict.fromkeys(
+        HIERARCHY.fields.keys() - {"images", "subscriptions"},
+        "belongs into the hierarchy file, not into one that it includes",
+    ),
+)
+
+#: A team's own file: ``subscriptions/TEAM.yaml``.
+TEAM_FILE = Record(
+    "team's file",
+    {
+        "team": Field(
+            WORD,
+            "Whose file it is: the same as the file's name without `.yaml`.",
+            required=True,
+            example="team: payments",
+        ),
+        "subscriptions": TEAM_SUBSCRIPTIONS,
+    },
+    is_top=True,
+    elsewhere=dict.fromkeys(
+        HIERARCHY.fields.keys() - {"subscriptions"},
+        "belongs into the hierarchy file, not into a team's",
+    ),
 )

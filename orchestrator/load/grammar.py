@@ -20,7 +20,6 @@ from orchestrator.load.texts import (
     check_repository_path,
     check_requirement,
     check_track,
-    check_webhook_url,
 )
 
 _NAME_PATTERN = r"^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$"
@@ -117,8 +116,9 @@ POLICY = Text(
 )
 REASON = Text("a reason", r"^[\s\S]*\S[\s\S]*$", longest=1000, loose=True)
 PARENT = Text("an image id or an upstream's name")
-IMAGE_PATTERN = Text("an image id, or a pattern with * and ?", r"^[a-z0-9._*?\[\]!-]+$")
 SECRET_SOURCE = Text(
-    "env:NAME or file:PATH", r"^(?:env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$", private=True
+    "env:NAME or file:PATH",
+    r"^(?:env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$",
+    longest=1024,
+    private=True,
 )
-WEBHOOK_URL = Text("an http or https address", check=check_webhook_url, longest=2048)

@@ -1,4 +1,4 @@
-"""The hierarchy file and the files that it includes → one draft."""
+"""The hierarchy file, the files that it includes and those of the teams → one draft."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from orchestrator import __version__
 from orchestrator.errors import Problem
 from orchestrator.load import yaml_nodes
 from orchestrator.load.draft import Draft
-from orchestrator.load.fields import HIERARCHY, INCLUDED
+from orchestrator.load.fields import HIERARCHY, INCLUDED, TEAM_FILE
 from orchestrator.load.grammar import REQUIREMENT
+from orchestrator.load.kinds import Record
 from orchestrator.load.life import check_life
 from orchestrator.load.matrix import Entries
 from orchestrator.load.problems import Place, Problems, SourceFile, shown
@@ -23,6 +24,11 @@ from orchestrator.load.yaml_nodes import Scalar
 
 FILES_AT_MOST = 1000
 WILDCARDS = "*?"
+#: Where each team may have a file of its own, and how that file is called.
+TEAMS_DIRECTORY = "subscriptions"
+TEAMS_FILES = f"{TEAMS_DIRECTORY}/*"
+TEAMS_ENDING = ".yaml"
+TEAMS_AT_MOST = 5000
 
 
 class Included(NamedTuple):
@@ -84,22 +90,33 @@ def open_top(content: bytes, file: str) -> Opened:
     return Opened(file, top, problems)
 
 
-def complete(opened: Opened, included: Mapping[str, Sequence[Included]]) -> Draft:
-    """Return the draft that the hierarchy file and the files it includes make together.
+def is_team_file(path: str) -> bool:
+    """Say whether a path, relative to the hierarchy's directory, is a team's own file."""
+    directory, name = posixpath.split(path)
+    return directory == TEAMS_DIRECTORY and name.endswith(TEAMS_ENDING)
+
+
+def complete(
+    opened: Opened, included: Mapping[str, Sequence[Included]], teams: Sequence[Included] = ()
+) -> Draft:
+    """Return the draft that the hierarchy file, what it includes and the teams' files make.
 
     Args:
         opened: from :func:`open_top`; used up.
         included: pattern of ``opened.includes`` → the files that it names.
+        teams: what :data:`TEAMS_FILES` names.
     """
     top, problems = opened.top, opened.problems
     entries = Entries(problems)
     entries.add(top.get("images", {}))
     subscriptions = list(top.get("subscriptions", ()))
     for file in _files(opened, included):
-        values = _read(file, opened.file, problems)
+        values = _read(file, INCLUDED, opened.file, problems)
         entries.add(values.get("images", {}))
         subscriptions += values.get("subscriptions", ())
         top.wrong |= values.wrong & {"images"}
+    for file in _team_files(teams, opened):
+        subscriptions += _of_team(_read(file, TEAM_FILE, opened.file, problems), file, problems)
     if subscriptions:
         top["subscriptions"] = subscriptions
     if entries.is_unclear:
@@ -148,7 +165,8 @@ def _files(opened: Opened, included: Mapping[str, Sequence[Included]]) -> list[I
             else:
                 opened.problems.error("EMPTY-INCLUDE", pattern, what, hint)
         for file in named:
-            if file.path != posixpath.basename(opened.file):
+            # A team's file is read as one, whatever else names it.
+            if file.path != posixpath.basename(opened.file) and not is_team_file(file.path):
                 files.setdefault(file.path, file)
         if len(files) > FILES_AT_MOST:
             what = f"the patterns up to {shown(pattern)} include more than {FILES_AT_MOST:,} files"
@@ -157,9 +175,47 @@ def _files(opened: Opened, included: Mapping[str, Sequence[Included]]) -> list[I
     return list(files.values())
 
 
-def _read(file: Included, top: str, problems: Problems) -> Values:
-    """Return what an included file says."""
-    name = posixpath.normpath(posixpath.join(posixpath.dirname(top), file.path))
+def _team_files(teams: Sequence[Included], opened: Opened) -> list[Included]:
+    """Return the teams' files to read; say which only look like ones."""
+    files = []
+    for file in teams:
+        name = posixpath.basename(file.path)
+        if file.problems or is_team_file(file.path):
+            files.append(file)
+        elif name.lower().endswith((".yml", ".yaml")):
+            stem = name.rpartition(".")[0]
+            what = f"{shown(name)} is not read: a team's file ends with {TEAMS_ENDING}"
+            place = Place(SourceFile(_beside(opened.file, file.path)))
+            opened.problems.warn("NO-TEAM-FILE", place, what, f"call it {stem}{TEAMS_ENDING}")
+    if len(files) > TEAMS_AT_MOST:
+        what = f"{TEAMS_DIRECTORY} has more than {TEAMS_AT_MOST:,} files"
+        opened.problems.error("TOO-MANY-FILES", None, what, "put more into one file")
+        return []
+    return files
+
+
+def _of_team(values: Values, file: Included, problems: Problems) -> list[Values]:
+    """Return a team's subscriptions, with its name in each."""
+    team = values.get("team")
+    stem = posixpath.basename(file.path).removesuffix(TEAMS_ENDING)
+    if team is not None and team != stem:
+        what = f"the file of team {shown(team)} is called {shown(f'{stem}{TEAMS_ENDING}')}"
+        hint = f"write `team: {stem}`, or call the file {team}{TEAMS_ENDING}"
+        problems.error("OTHER-TEAM", team, what, hint)
+    subscriptions: list[Values] = list(values.get("subscriptions", ()))
+    for subscription in subscriptions:
+        if team is not None:
+            subscription["team"] = team
+    return subscriptions
+
+
+def _beside(top: str, path: str) -> str:
+    return posixpath.normpath(posixpath.join(posixpath.dirname(top), path))
+
+
+def _read(file: Included, kind: Record, top: str, problems: Problems) -> Values:
+    """Return what a file beside the hierarchy file says."""
+    name = _beside(top, file.path)
     for problem in file.problems:
         problems.keep(
             problem.file, 0, 0, problem.code, problem.what, problem.hint, "", problem.severity
@@ -171,15 +227,20 @@ def _read(file: Included, top: str, problems: Problems) -> Values:
     before = problems.errors
     root = _root(source, unreadable, problems)
     if isinstance(root, yaml_nodes.Mapping):
-        return read_record(INCLUDED, root, "an included file", problems)
+        return read_record(kind, root, f"{_article(kind.title)} {kind.title}", problems)
     if root is not None:
-        what = "an included file is a map of `images` and `subscriptions`"
-        problems.error("WRONG-TYPE", root, what)
+        keys = " and ".join(f"`{key}`" for key in kind.fields)
+        what = f"{_article(kind.title)} {kind.title} is a map of {keys}"
+        problems.error("WRONG-TYPE", root, what, f"start with `{next(iter(kind.fields))}:`")
     elif problems.errors == before:
         what = "the file is empty, and nothing is included from it"
         problems.warn("EMPTY-INCLUDE", Place(source), what)
         return Values()
     return _unclear()
+
+
+def _article(noun: str) -> str:
+    return "an" if noun[0] in "aeiou" else "a"
 
 
 def _unclear() -> Values:

@@ -7,6 +7,7 @@ They only describe: :mod:`orchestrator.load.read` reads by them, and
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 
@@ -72,17 +73,19 @@ class Whole(NamedTuple):
 
 
 class ListOf(NamedTuple):
-    """A list without doubles.
+    """A list, as a rule without doubles.
 
     Attributes:
         item: kind of every item.
         least: fewest items.
         most: most items.
+        may_repeat: whether a text may stand in it twice, like an argument of a program.
     """
 
     item: Any
     least: int = 0
     most: int | None = None
+    may_repeat: bool = False
 
 
 class OneOrMore(NamedTuple):
@@ -170,14 +173,14 @@ class Record(NamedTuple):
         fields: by key, in the order of the documentation.
         one_of: keys of which exactly one must be there; empty for no such rule.
         is_top: it is the whole file, which messages need not say.
-        elsewhere: keys that belong into the hierarchy file, where this is one that it includes.
+        elsewhere: key that belongs into another place → the end of a sentence that says so.
     """
 
     title: str
     fields: Mapping[str, Field]
     one_of: tuple[str, ...] = ()
     is_top: bool = False
-    elsewhere: frozenset[str] = frozenset()
+    elsewhere: Mapping[str, str] = MappingProxyType({})
 
 
 Kind = Text | Flag | Whole | ListOf | OneOrMore | MapOf | Either | AllOrEach | Record

@@ -103,8 +103,8 @@ def read_record(
             break
         field = kind.fields.get(text)
         if text in kind.elsewhere:
-            what = f"`{text}` belongs into the hierarchy file, not into one that it includes"
-            problems.error("MISPLACED-KEY", key, what, f"move it to {problems.file}")
+            hint = f"move it to {problems.file}" if kind.is_top else "leave it out here"
+            problems.error("MISPLACED-KEY", key, f"`{text}` {kind.elsewhere[text]}", hint)
             continue
         if field is None:
             hint = problems.did_you_mean(text, kind.fields)
@@ -197,6 +197,8 @@ def _read_text(
         return None
     if node.plain and (not node or node in _NULLS):
         hint = 'for an empty text write ""' if not node else f'for the text write "{node}"'
+        if not node and " #" in key.file.line(key.line)[key.column :]:
+            hint = "a # begins a comment: put quotes around the text"
         problems.error("NO-VALUE", node or key, f"{name} has no value", hint)
         return None
     if axes is not None and "{" in node and len(node) <= kind.longest:
@@ -258,7 +260,7 @@ def _read_list(kind: ListOf, node: Node, name: str, problems: Problems, axes: Ax
             break
         item_name = name if isinstance(kind.item, Text) else f"item {position} of {name}"
         read = _read(kind.item, item, _scalar_at(item), item_name, problems, axes)
-        if isinstance(read, Scalar):
+        if isinstance(read, Scalar) and not kind.may_repeat:
             if read in seen:
                 what = f"{name} has {shown(read)} twice"
                 problems.error("DUPLICATE-VALUE", read, what, "remove one of them")

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from orchestrator.load.builders import check_builders
 from orchestrator.load.draft import Draft, DraftImage
 from orchestrator.load.problems import Problems, Spot, masked, shown, where
 from orchestrator.load.read import Values
+from orchestrator.load.subscriptions import check_subscriptions
 from orchestrator.load.upstreams import check_upstream
 from orchestrator.load.yaml_nodes import Scalar
 from orchestrator.model.names import Repository, is_tag, parse_repository
 from orchestrator.model.tags import PLACEHOLDERS, RESERVED_PREFIXES, expand, placeholders
-
-# Comparing every pattern with every image takes long where there are many of both.
-_DOUBTED_SUBSCRIPTIONS = 100
 
 
 def check(draft: Draft) -> None:
@@ -27,10 +24,10 @@ def check(draft: Draft) -> None:
     _check_upstreams(draft, problems)
     for image in draft.images.values():
         _check_image(image, draft, problems)
-    _Tags(draft).check()
+    tags = _Tags(draft)
+    tags.check()
     check_builders(draft)
-    for number, subscription in enumerate(draft.top.get("subscriptions", [])):
-        _check_subscription(subscription, draft, problems, doubt=number < _DOUBTED_SUBSCRIPTIONS)
+    check_subscriptions(draft, tags.floating)
 
 
 def _check_twins(kind: str, names: Iterable[Scalar], problems: Problems) -> None:
@@ -105,38 +102,15 @@ def _check_image(image: DraftImage, draft: Draft, problems: Problems) -> None:
         problems.warn("UNKNOWN-TIER", tier, what, hint, once=True)
 
 
-def _check_subscription(
-    subscription: Any, draft: Draft, problems: Problems, *, doubt: bool
-) -> None:
-    team = shown(subscription.get("team", ""))
-    for pattern in subscription.get("images", ()):
-        if pattern in draft.names:
-            continue
-        if pattern in draft.former:
-            now = draft.former[pattern].id
-            what = f"team {team} subscribes to {shown(pattern)}, which is called {shown(now)} now"
-            problems.warn("RENAMED-IMAGE", pattern, what, f"write {now}")
-            continue
-        if not any(letter in pattern for letter in "*?["):
-            if "images" in draft.top.wrong:
-                continue
-            hint = problems.did_you_mean(pattern, draft.names)
-            what = f"team {team} subscribes to {shown(pattern)}, which is no image"
-            problems.error("UNKNOWN-IMAGE", pattern, what, hint)
-            continue
-        import fnmatch  # rare, and not worth loading for everybody
-
-        if doubt and not fnmatch.filter(draft.names, pattern):
-            what = f"no image is like {shown(pattern)}, to which team {team} subscribes"
-            problems.warn("EMPTY-PATTERN", pattern, what)
-    what = f"team {team} subscribes, and this version tells nobody yet"
-    problems.warn("NOT-YET", subscription, what)
-
-
 class _Tags:
-    """The tags that templates give, for every image."""
+    """The tags that templates give, for every image.
+
+    Attributes:
+        floating: all of those that move; None as long as nobody knows them all.
+    """
 
     def __init__(self, draft: Draft) -> None:
+        self.floating: frozenset[str] | None = None
         self._draft = draft
         self._problems = draft.found
         self._unusable: set[int] = set()
@@ -170,6 +144,8 @@ class _Tags:
             self._check_template(image, image.immutable, values, is_immutable=True)
             for template in image.floating:
                 self._check_template(image, template, values, is_immutable=False)
+        if not self._problems.errors:
+            self.floating = frozenset(tag for _, tag in self._taken)
 
     def _check_template(
         self, image: DraftImage, template: str, values: dict[str, str], *, is_immutable: bool

@@ -1,8 +1,8 @@
 """The field table as JSON Schemas, for editors.
 
-The package ships what :func:`text` returns as ``orchestrator/schema/hierarchy.json`` and, for the
-files that a hierarchy includes, ``include.json``. They know each field by itself; rules between
-fields are :mod:`orchestrator.load.rules`' business.
+The package ships what :func:`text` returns as ``orchestrator/schema/hierarchy.json``; for the files
+that a hierarchy includes, ``include.json``; and for the teams' own, ``subscriptions.json``. They
+know each field by itself; rules between fields are :mod:`orchestrator.load.rules`' business.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from orchestrator.load.fields import HIERARCHY, INCLUDED
+from orchestrator.load.fields import HIERARCHY, INCLUDED, TEAM_FILE
 from orchestrator.load.kinds import (
     AllOrEach,
     Either,
@@ -38,6 +38,11 @@ SCHEMAS: dict[str, tuple[str, str, Record]] = {
         "a file that hierarchy.yaml includes",
         "Images and subscriptions of one team, in a hierarchy of container images.",
         INCLUDED,
+    ),
+    "subscriptions": (
+        "subscriptions/TEAM.yaml beside hierarchy.yaml",
+        "What one team hears of a hierarchy of container images, and where.",
+        TEAM_FILE,
     ),
 }
 
@@ -77,7 +82,7 @@ def _schema(kind: Kind, *, varies: bool = False) -> dict[str, Any]:
             items["minItems"] = kind.least
         if kind.most is not None:
             items["maxItems"] = kind.most
-        if isinstance(kind.item, Text):
+        if isinstance(kind.item, Text) and not kind.may_repeat:
             items["uniqueItems"] = True
         return items
     if isinstance(kind, MapOf):
@@ -98,7 +103,9 @@ def _schema(kind: Kind, *, varies: bool = False) -> dict[str, Any]:
 
 def _text(kind: Text, *, varies: bool = False) -> dict[str, Any]:
     if kind.choices:
-        return {"enum": list(kind.choices)}
+        # An editor sees a boolean where nobody wrote quotes.
+        truth = [True] if kind.loose and "true" in kind.choices else []
+        return {"enum": [*truth, *kind.choices]}
     # We take 3.10 as it was written; an editor sees a number there, and must not complain.
     schema: dict[str, Any] = {"type": ["string", "number", "boolean"] if kind.loose else "string"}
     if kind.pattern is not None:

@@ -278,12 +278,17 @@ def check_ulimit(text: str) -> Complaint | None:
 
 
 def check_webhook_url(text: str) -> Complaint | None:
-    """Refuse what is not an absolute http address, or carries a password."""
-    complaint = _credentials(text)
-    if complaint:
-        return complaint
-    if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+(?:[/?][!-~]*)?", text):
-        return Complaint("BAD-VALUE", "is not an http or https address")
+    """Refuse just what no message is sent to, whatever the name in it stands for."""
+    from orchestrator.model.web_address import BadUrl, parse_url  # rare, as `ipaddress` in it is
+
+    try:
+        parse_url(text)
+    except BadUrl as error:
+        if "@" in text and re.search(_USER_INFO, text.partition("?")[0]):
+            hint = "name the whole address as env:NAME; and change the password that stood here"
+            return Complaint("CREDENTIALS", "carries a user name or password", hint)
+        hint = "for example https://ci.example/hooks/gold"
+        return Complaint("BAD-VALUE", str(error), hint)
     return None
 
 

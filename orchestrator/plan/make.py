@@ -21,7 +21,7 @@ from orchestrator.model.plan import (
 )
 from orchestrator.model.tags import expand
 from orchestrator.model.time import rfc3339
-from orchestrator.plan.tell import teams_told
+from orchestrator.plan.tell import told_by
 
 
 def make_plan(
@@ -52,7 +52,7 @@ def make_plan(
     decided = {decision.image: decision for decision in decisions}
     revision = seen.revision
     holds_tags = revision is not None and revision.dirty and not allow_dirty
-    steps = [
+    made = (
         make_step(
             hierarchy.images[decision.image],
             hierarchy,
@@ -62,7 +62,8 @@ def make_plan(
         )
         for decision in decisions
         if decision.verdict not in (Verdict.KEEP, Verdict.FAIL)
-    ]
+    )
+    steps = [replace(step, floating=()) if holds_tags else step for step in made]
     return Plan(
         id=plan_id,
         hierarchy=hierarchy.name,
@@ -70,14 +71,11 @@ def make_plan(
         date=seen.date,
         revision=str(revision) if revision else "",
         decisions=decisions,
-        steps=tuple(
-            pulled_from_mirrors(replace(step, floating=()) if holds_tags else step, seen.mirrors)
-            for step in steps
-        ),
+        steps=tuple(pulled_from_mirrors(step, seen.mirrors) for step in steps),
         selection=selection,
         mirrors=seen.mirrors,
         packages=seen.packages,
-        told=teams_told(hierarchy, tuple(s.image for s in steps if s.verdict is not Verdict.RETAG)),
+        told=told_by(hierarchy, steps, hierarchy.promote, seen.date),
         expires=rfc3339(created_s + max_age_s) if max_age_s is not None else "",
         promote=hierarchy.promote,
         canaries={

@@ -12,7 +12,7 @@ from orchestrator.model.names import short_digest
 from orchestrator.model.observation import Held, Observations
 from orchestrator.model.plan import Cause, Plan, Step, StepParent, Verdict
 from orchestrator.model.time import seconds_of
-from orchestrator.plan.tell import teams_told
+from orchestrator.plan.tell import told_by
 
 #: Clocks of two machines differ by so much at most, unless one of them is wrong.
 _CLOCKS_APART_S = 300
@@ -105,9 +105,10 @@ def _as_typed(duration_s: int) -> str:
 
 def _others_told(saved: Plan, hierarchy: Hierarchy) -> Iterator[str]:
     """Yield who else would hear of it, and who would not any more."""
-    images = tuple(step.image for step in saved.steps if step.verdict is not Verdict.RETAG)
     was = {told.team: told.images for told in saved.told}
-    now = {told.team: told.images for told in teams_told(hierarchy, images)}
+    # By the plan's day: that somebody is muted no longer is nothing that anybody changed.
+    told = told_by(hierarchy, saved.steps, saved.promote, saved.date)
+    now = {each.team: each.images for each in told}
     for team in sorted(was.keys() | now.keys()):
         more = [image for image in now.get(team, ()) if image not in was.get(team, ())]
         less = [image for image in was.get(team, ()) if image not in now.get(team, ())]

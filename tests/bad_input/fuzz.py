@@ -24,6 +24,7 @@ from tests.bad_input import (
     rows_dockerfiles,
     rows_fields,
     rows_sharing,
+    rows_telling,
     rows_upstreams,
     rows_yaml,
 )
@@ -44,6 +45,7 @@ _WORDS = [
         "tiers: {a: {}}", "formerly: a", "retired: true", "replaced_by: a", "requires: '>=0'",
         "on_change: notify", "on_parent_change: {'*': final-only}", "track: semver ^1", "hold",
         "{hold: {until: 2027-01-01, because: a}}", "soak: 1d", "mirror: true", "pin: sha256:",
+        "subscriptions: [{team: a}]", "images: ['+a*']", "env:A", "feed: true", "webhook: {url: ",
         "null", "true", "1e9", "0x1", "9" * 40, "\uff41", "e\u0301", "\ud7ff",
     )
 ]  # fmt: skip
@@ -62,7 +64,7 @@ def seeds() -> list[tuple[bytes, bytes]]:
     ]
     good = f"{HEAD}{''.join(lines)}".encode()
     found = [(good, text.encode()) for text in DOCKERFILES.values()]
-    tables = (rows_yaml, rows_fields, rows_sharing, rows_upstreams, rows_dockerfiles)
+    tables = (rows_yaml, rows_fields, rows_sharing, rows_upstreams, rows_telling, rows_dockerfiles)
     for row in (row for table in tables for row in table.ROWS):
         pair = row.files.get("hierarchy.yaml"), row.files.get("app/Dockerfile", b"FROM scratch\n")
         match pair:

@@ -70,10 +70,6 @@ ROWS = (
     file("a version that is no tag",
          f"{HEAD}images:\n  app: {{context: app, version: 1.0+build}}\n"),
     image("a tag with a newline", r'tags: {floating: ["a\nb"]}'),
-    more("a subscription to nothing",
-         "subscriptions: [{team: a, images: [ap], events: [image.published]}]"),
-    more("an unknown event",
-         "subscriptions: [{team: a, images: [app], events: [image.publishd]}]"),
     file("many mistakes at once",
          f"{HEAD}nam: silver\ntags: {{immutable: '{{version}}'}}\nimages:\n"
          "  app: {context: app, version: 1, tiers: base, platforms: [amd64]}\n"

@@ -22,6 +22,7 @@ from tests.bad_input import (
     rows_plans,
     rows_running,
     rows_sharing,
+    rows_telling,
     rows_trees,
     rows_upstreams,
     rows_writing,
@@ -38,6 +39,7 @@ TABLE: dict[str, tuple[Row, ...]] = {
     "fields": rows_fields.ROWS,
     "sharing": rows_sharing.ROWS,
     "running": rows_running.ROWS,
+    "telling": rows_telling.ROWS,
     "upstreams": rows_upstreams.ROWS,
     "dockerfiles": rows_dockerfiles.ROWS,
     "files": rows_files.ROWS,
@@ -61,6 +63,10 @@ ONLY_WARNED = (
     "a platform that has to be emulated",
     "a canary named as it was",
     "canaries of a retired image",
+    "a subscription to a tier, a label and a glob of nobody",
+    "a tag that no image moves",
+    "a team's file with another ending",
+    "a team's empty file",
 )
 ROWS = [(group, row) for group, rows in TABLE.items() for row in rows]
 COMMANDS = ("commands", "plans", "writing")

@@ -4,8 +4,8 @@ The diary is the real one, so that a test can read afterwards what was written. 
 the twins behave: SLOW names an image whose build takes a minute, STUBBORN one whose build does not
 even listen, GATED one whose build waits for the file GATE, HANGING makes the registry hang,
 PAUSING leaves it alone for a minute before each manifest, unless somebody is in a hurry.
-REGISTRY says that the registry is the real one that the hierarchy names, and AHEAD_S by how much
-the clock is wrong.
+REGISTRY says that the registry is the real one that the hierarchy names, CHANNELS that receivers
+are real, and AHEAD_S by how much the clock is wrong. ORCHESTRATE_CRASH_AT works as ever.
 """
 
 from __future__ import annotations
@@ -19,15 +19,18 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from orchestrator.cli import main
-from orchestrator.cli.doors import real_history
+from orchestrator.cli.doors import layouts, real_history
 from orchestrator.cli.workplace import Outside, Places
+from orchestrator.doors.channels.ways import RealChannels
 from orchestrator.doors.clock import RealClock
+from orchestrator.doors.crash import crash_points
 from orchestrator.doors.history import DatabaseHistory
 from orchestrator.doors.memory.builder import MemoryBuilder
 from orchestrator.doors.memory.registry import RegistryCall
 from orchestrator.doors.open_state import open_database
 from orchestrator.doors.protocols import Files, Registry
 from orchestrator.doors.registry import HttpRegistry
+from orchestrator.doors.secrets import RealSecrets
 from orchestrator.flow import Doors
 from orchestrator.model.hierarchy import Hierarchy
 from tests.world import World
@@ -81,7 +84,10 @@ def _doors(hierarchy: Hierarchy, files: Files, places: Places) -> Iterator[Doors
         database = open_database(places.state)
         history = stack.enter_context(DatabaseHistory(database, now_s=clock.now_s))
         doors = replace(world.doors, files=files, history=history, clock=clock, registry=registry)
-        yield replace(doors, hurry=hurry)
+        if "CHANNELS" in os.environ:
+            secrets = RealSecrets(os.environ, places.hierarchy_dir)
+            doors = replace(doors, channels=RealChannels(secrets, layouts, clock))
+        yield replace(doors, hurry=hurry, crash=crash_points(os.environ))
 
 
 if __name__ == "__main__":

@@ -93,6 +93,21 @@ def test_selectors_of_tiers_and_labels(offer: Offer, stage: Stage) -> None:
     assert offer("orchestrate plan state:") == ["state:failed"]
 
 
+def test_teams_are_those_of_the_files(offer: Offer, stage: Stage) -> None:
+    """Who subscribes, and who owns images; events and images beside them."""
+    file = stage.directory / "hierarchy.yaml"
+    file.write_text(file.read_text().replace("  base: {", "  base: {labels: {team: owners}, "))
+    assert offer("orchestrate subscribe ") == ["owners"]
+    for team in ("web", "web", "ops"):
+        image = f"--image {'base' if team == 'ops' else 'web'}"
+        stage.run("subscribe", team, *image.split(), "--apprise", "env:A")
+    for command in ("subscribe", "subscriptions", "notify test"):
+        assert sorted(offer(f"orchestrate {command} ")) == ["ops", "owners", "web"], command
+    assert offer("orchestrate subscriptions w") == ["web"]
+    assert offer("orchestrate subscribe web --event tag.") == ["tag.moved", "tag.rolled-back"]
+    assert offer("orchestrate subscribe web --image +ng") == ["+nginx"]
+
+
 def test_runs_are_live(offer: Offer, stage: Stage) -> None:
     """Past runs, the newest first."""
     assert offer("orchestrate show ") == []

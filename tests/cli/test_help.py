@@ -55,7 +55,7 @@ def test_the_commands_are_those_of_the_issue() -> None:
     """None is missing, none is there in secret."""
     words = "plan build apply check schema why status history show rollback version"
     words += " graph log init completion config doctor adopt digests"
-    words += " reproduce patch resume promote diff"
+    words += " reproduce patch resume promote diff notify subscribe subscriptions"
     assert set(COMMANDS) == set(words.split())
 
 

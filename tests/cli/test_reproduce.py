@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestrator.errors import BuildFailed
 from orchestrator.model.run import FailureCause
-from tests.build.test_reproduce import Drifting
+from tests.build.odd_builders import Drifting
 from tests.cli.stage import Stage
 from tests.outputs import Blob, layer_of
 

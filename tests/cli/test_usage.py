@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.cli.commands.schema import NAMES
 from tests.cli.stage import Stage
 
 #: Command line → what the user reads.
@@ -34,10 +35,7 @@ BAD = {
         "try `orchestrate schema --help`",
     ),
     "schema plam": (
-        (
-            "[hierarchy|include|plan|events|graph|diff]: 'plam' is not one of 'hierarchy', "
-            "'include', 'plan', 'events', 'graph', 'diff'"
-        ),
+        f"[OF]: 'plam' is not one of {', '.join(map(repr, NAMES))}",
         "did you mean plan?",
     ),
     "--color alwasy check": (

@@ -36,15 +36,19 @@ def test_who_would_be_told(stage: Stage) -> None:
     """Teams by their subscriptions, in every form."""
     stage.world.head = stage.world.head.replace(
         "images:\n",
-        "subscriptions:\n  - {team: payments, images: [gunicorn], events: [image.published]}\n"
+        "subscriptions:\n  - {team: payments, images: [gunicorn], events: [image.published], "
+        "slack: {webhook: env:A}, apprise: env:B}\n"
         "images:\n",
     )
     stage.world.write()
     stage.write()
-    assert "payments (1 image)" in stage.run("plan", "--what-if", "python").out
-    assert "payments (1 image)" in stage.run("plan", "--what-if", "python", "-o", "markdown").out
+    told = "payments (1 image, by slack and apprise)"
+    assert told in stage.run("plan", "--what-if", "python").out
+    assert told in stage.run("plan", "--what-if", "python", "-o", "markdown").out
     data = stage.run("plan", "--what-if", "python", "-o", "json").data
-    assert data["told"] == [{"team": "payments", "images": ["gunicorn"]}]
+    assert data["told"] == [
+        {"team": "payments", "images": ["gunicorn"], "channels": ["slack", "apprise"]}
+    ]
     assert "no team" in stage.run("plan", "--what-if", "web").out
 
 

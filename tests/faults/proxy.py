@@ -43,6 +43,7 @@ class FaultProxy(FaultyServer):
 
     Args:
         registry: ``host:port`` of the real one.
+        host: address that it listens on.
 
     Attributes:
         seen: every request since the last :meth:`arm`, oldest first.
@@ -50,26 +51,30 @@ class FaultProxy(FaultyServer):
         struck: the request that went wrong; None: none has.
     """
 
-    def __init__(self, registry: str) -> None:
-        super().__init__()
+    def __init__(self, registry: str, host: str = "127.0.0.1") -> None:
+        super().__init__(host)
         self._registry = registry
         self._lock = threading.Lock()
-        self._fault: tuple[int, Misbehaviour] | None = None
+        self._fault: tuple[Callable[[Seen], bool], Misbehaviour] | None = None
         self.seen: list[Seen] = []
         self.stored: list[Stored] = []
         self.struck: Seen | None = None
 
     def arm(self, number: int = 0, fault: Misbehaviour | None = None) -> None:
         """Forget what was seen, and do a fault to the request of that number, from 1."""
+        self.arm_at(lambda seen: len(self.seen) >= number, fault)
+
+    def arm_at(self, which: Callable[[Seen], bool], fault: Misbehaviour | None) -> None:
+        """Forget what was seen, and do a fault to the first such request."""
         with self._lock:
             self.seen, self.struck = [], None
-            self._fault = (number, fault) if fault else None
+            self._fault = (which, fault) if fault else None
 
     def take_fault(self, seen: Seen) -> Misbehaviour | None:
         """Record a request and return what to do to it."""
         with self._lock:
             self.seen.append(seen)
-            if self._fault is None or len(self.seen) < self._fault[0]:
+            if self._fault is None or not self._fault[0](seen):
                 return None
             fault, self._fault = self._fault[1], None
             self.struck = seen

@@ -11,6 +11,7 @@ import pytest
 import orchestrator
 from orchestrator.errors import InvalidInput
 from orchestrator.model.fingerprint import canonical_json, sha256
+from orchestrator.model.plan import Told
 from orchestrator.plan.file import plan_json, plan_schema, read_plan
 from tests.world import World
 
@@ -86,15 +87,16 @@ def test_plan_says_who_would_be_told() -> None:
     world.head = world.head.replace(
         "images:\n",
         "subscriptions:\n  - {team: payments, images: [gunicorn, 'h*'], "
-        "events: [image.published]}\n  - {team: ops, images: [web], events: [image.failed]}\n"
+        "events: [image.published], command: {run: [cat]}}\n"
+        "  - {team: ops, images: [web], events: [image.failed], apprise: env:A}\n"
         "images:\n",
     )
     world.write()
     world.build()
     world.edit("gunicorn", "RUN echo more")
-    assert [(told.team, told.images) for told in world.plan().told] == [
-        ("payments", ("gunicorn", "hello"))
-    ]
+    assert world.plan().told == (
+        Told(team="payments", images=("gunicorn", "hello"), channels=("command",)),
+    )
 
 
 def signed(value: dict[str, object]) -> dict[str, object]:

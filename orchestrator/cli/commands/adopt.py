@@ -8,16 +8,17 @@ import click
 
 from orchestrator.cli.command import command
 from orchestrator.cli.holding import holding, no_wait_option
+from orchestrator.cli.notifying import Notify, notify_options
 from orchestrator.cli.reports import Reports, report_options, reporting
-from orchestrator.cli.running import code_of, intent, intent_options, report, watch
+from orchestrator.cli.running import Ended, intent, intent_options, report, watch
 from orchestrator.cli.selecting import ABOUT_SELECTORS, choose, selection_options
 from orchestrator.cli.session import Session
 from orchestrator.cli.workplace import workplace
+from orchestrator.model.notified import Notified
 
 if TYPE_CHECKING:
     from orchestrator.decide.select import Selection
     from orchestrator.model.adoption import Adoption
-    from orchestrator.model.event import RunFinished
 
 
 @command(
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 )
 @no_wait_option
 @intent_options
+@notify_options
 @report_options("adopt")
 def adopt(
     session: Session,
@@ -56,6 +58,7 @@ def adopt(
     no_wait: bool,
     because: str,
     trigger: str | None,
+    notify: Notify,
     reports: Reports,
 ) -> int:
     """Examine, adopt what passed, and tell."""
@@ -66,30 +69,31 @@ def adopt(
     with reporting(session, reports) as reporter, opened as place:
         chosen = choose(session, place, selection)
         found = flow.examine(place.hierarchy, place.doors, chosen)
-        finished: RunFinished | None = None
+        ended: Ended | None = None
         if found.adoptable and not dry_run:
             wanted = intent(session, place, "adopt", because=because, trigger=trigger)
             events = flow.adopt(
                 found, place.hierarchy, place.doors, wanted, allow_dirty=allow_dirty
             )
-            finished = watch(session, place, events, reporter)
-        code = code_of(place, finished) if finished else 0
-        code = _answer(reporter.session, settled(found.images, finished), finished, code)
+            ended = watch(session, place, events, reporter, notify=notify)
+        finished = ended.finished if ended else None
+        code = _answer(reporter.session, settled(found.images, finished), ended)
         return report(session, place, finished, reporter, code) if finished else code
 
 
-def _answer(
-    session: Session, adoptions: tuple[Adoption, ...], finished: RunFinished | None, code: int
-) -> int:
+def _answer(session: Session, adoptions: tuple[Adoption, ...], ended: Ended | None) -> int:
     from orchestrator.render.adoption import adoption_json, adoption_text
+    from orchestrator.render.deliveries import notified_json, notified_text
 
-    run = finished.run.id if finished else ""
-    moves = finished.moves if finished else ()
+    run = ended.finished.run.id if ended else ""
+    moves = ended.finished.moves if ended else ()
+    told = ended.told if ended else Notified()
+    code = ended.code if ended else 0
     code = code or (0 if all(adoption.state.is_good for adoption in adoptions) else 1)
     if code == 0 and session.settings.quiet and not session.json:
         return 0
     unwritten = session.answer(
-        lambda style: adoption_text(adoptions, style, run),
-        lambda: adoption_json(adoptions, run, moves),
+        lambda style: adoption_text(adoptions, style, run) + notified_text(told, style),
+        lambda: {**adoption_json(adoptions, run, moves), "notices": notified_json(told)},
     )
     return code or unwritten

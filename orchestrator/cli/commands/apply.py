@@ -10,6 +10,7 @@ import click
 
 from orchestrator.cli.command import Duration, command
 from orchestrator.cli.holding import holding, no_wait_option
+from orchestrator.cli.notifying import Notify, notify_options
 from orchestrator.cli.planning import nothing_to_do, preview
 from orchestrator.cli.reports import Reporter, Reports, report_options, reporting
 from orchestrator.cli.running import (
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 @grace_option
 @no_wait_option
 @intent_options
+@notify_options
 @report_options("apply")
 def apply(
     session: Session,
@@ -67,6 +69,7 @@ def apply(
     no_wait: bool,
     because: str,
     trigger: str | None,
+    notify: Notify,
     reports: Reports,
 ) -> int:
     """Read, verify, and run."""
@@ -80,7 +83,9 @@ def apply(
             slots=slots,
             fail_fast=fail_fast,
         )
-        return _carry_out(saved, reporter, wanted, max_age, no_wait=no_wait, grace_s=grace)
+        return _carry_out(
+            saved, reporter, wanted, max_age, no_wait=no_wait, grace_s=grace, notify=notify
+        )
 
 
 def _carry_out(
@@ -91,6 +96,7 @@ def _carry_out(
     *,
     no_wait: bool,
     grace_s: float,
+    notify: Notify,
 ) -> int:
     from orchestrator import flow
 
@@ -99,7 +105,7 @@ def _carry_out(
         seen = flow.verify(saved, place.hierarchy, place.doors, max_age_s)
         session.log("verified", plan=saved.id)
         if saved.is_empty:
-            return nothing_to_do(session, saved, place, seen)
+            return nothing_to_do(session, saved, place, seen, notify)
         preview(session, saved, place)
         events = flow.run(saved, place.hierarchy, place.doors, wanted(session, place), seen)
-        return follow(session, place, events, reporter, grace_s=grace_s)
+        return follow(session, place, events, reporter, grace_s=grace_s, notify=notify)

@@ -9,6 +9,7 @@ import click
 from orchestrator.cli.building_locally import build_locally, require_sense
 from orchestrator.cli.command import command
 from orchestrator.cli.holding import asked, joined_answer, no_wait_option, taking_turns
+from orchestrator.cli.notifying import Notify, notify_options
 from orchestrator.cli.planning import make_plan, nothing_to_do, preview, wish_options
 from orchestrator.cli.reports import Reports, report_options, reporting
 from orchestrator.cli.running import (
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 @grace_option
 @no_wait_option
 @intent_options
+@notify_options
 @report_options("build")
 @click.option(
     "--platform",
@@ -82,6 +84,7 @@ def build(
     no_wait: bool,
     because: str,
     trigger: str | None,
+    notify: Notify,
     reports: Reports,
 ) -> int:
     """Plan, and run."""
@@ -119,7 +122,7 @@ def build(
             no_soak=ask.unsoaked,
         )
         if made.is_empty:
-            return nothing_to_do(reporter.session, made, place, seen)
+            return nothing_to_do(reporter.session, made, place, seen, notify)
         preview(session, made, place)
         wanted = intent(
             session,
@@ -131,4 +134,4 @@ def build(
             fail_fast=fail_fast,
         )
         events = flow.run(made, place.hierarchy, place.doors, wanted, seen)
-        return follow(reporter.session, place, events, reporter, grace_s=grace)
+        return follow(reporter.session, place, events, reporter, grace_s=grace, notify=notify)

@@ -21,8 +21,9 @@ from orchestrator.errors import Interrupted
     is current; without OLD, what was current before that.
 
     Packages are read from the SBOM that is attached to the image, or is in an attestation of its
-    build; else syft looks into it, if it is installed. Of environment variables only names are
-    shown. Nothing is written anywhere.""",
+    build; else syft looks into it, if it is installed. Where the file names a `scanner:`, it says
+    which known vulnerabilities are fixed and which are introduced. Of environment variables only
+    names are shown. Nothing is written anywhere.""",
     examples=(
         ("orchestrate diff python", "what the last promotion changed"),
         ("orchestrate diff python 3.11-20260101-0123456789ab stable", "two tags"),

@@ -10,6 +10,7 @@ import click
 from orchestrator.cli.command import WholeNumber, command
 from orchestrator.cli.holding import asked, joined_answer, no_wait_option, taking_turns
 from orchestrator.cli.nightly import ask_packages, show_night, until_s
+from orchestrator.cli.notifying import Notify, notify_options
 from orchestrator.cli.planning import no_soak_option, nothing_to_do, preview, suffix
 from orchestrator.cli.reports import Reports, report_options, reporting
 from orchestrator.cli.running import (
@@ -67,6 +68,7 @@ _MOST_MINUTES = 7 * 24 * 60
 @grace_option
 @no_wait_option
 @intent_options
+@notify_options
 @report_options("patch")
 def patch(
     session: Session,
@@ -79,6 +81,7 @@ def patch(
     no_wait: bool,
     because: str,
     trigger: str | None,
+    notify: Notify,
     reports: Reports,
 ) -> int:
     """Look, ask, plan, and run."""
@@ -116,7 +119,7 @@ def patch(
             made, seen = flow.prepare(place.hierarchy, place.doors, wish)
             calm.log("planned", plan=made.id, **made.summary())
             if made.is_empty and not made.summary()[Verdict.FAIL]:
-                return nothing_to_do(calm, made, place, seen)
+                return nothing_to_do(calm, made, place, seen, notify)
             preview(calm, made, place)
             wanted = intent(
                 calm,
@@ -129,10 +132,10 @@ def patch(
             )
             wanted = replace(wanted, until_s=until)
             events = flow.run(made, place.hierarchy, place.doors, wanted, seen)
-            finished = watch(calm, place, events, reporter, grace_s=grace)
+            ended = watch(calm, place, events, reporter, grace_s=grace, notify=notify)
             shown = replace(calm, settings=replace(calm.settings, quiet=session.settings.quiet))
-            code = show_night(shown, place, finished, made, streaks)
-            return report(calm, place, finished, reporter, code)
+            code = show_night(shown, place, ended, made, streaks)
+            return report(calm, place, ended.finished, reporter, code)
 
 
 def _calm(session: Session) -> Session:

@@ -8,6 +8,7 @@ import click
 
 from orchestrator.cli.command import command
 from orchestrator.cli.holding import holding, no_wait_option
+from orchestrator.cli.notifying import Notify, notify_options
 from orchestrator.cli.past_run import past_run
 from orchestrator.cli.reports import Reports, report_options, reporting
 from orchestrator.cli.running import follow, intent, intent_options
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 )
 @no_wait_option
 @intent_options
+@notify_options
 @report_options("promote")
 def promote(
     session: Session,
@@ -53,6 +55,7 @@ def promote(
     no_wait: bool,
     because: str,
     trigger: str | None,
+    notify: Notify,
     reports: Reports,
 ) -> int:
     """Find what the run held, and move it; without a run, list what waits."""
@@ -79,7 +82,7 @@ def promote(
             intent(session, place, "promote", because=because, trigger=trigger),
             despite_canaries=despite_canaries,
         )
-        return follow(reporter.session, place, events, reporter)
+        return follow(reporter.session, place, events, reporter, notify=notify)
 
 
 def _held(run: str, place: Workplace) -> tuple[str, tuple[JournalledMove, ...]]:

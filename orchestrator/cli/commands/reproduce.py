@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.command import command
-from orchestrator.cli.running import code_of, local_run, watch
+from orchestrator.cli.running import local_run, watch
 from orchestrator.cli.session import Session
 from orchestrator.cli.streams import write_out
 from orchestrator.cli.workplace import Workplace, workplace
@@ -58,8 +58,8 @@ def reproduce(session: Session, image: str, platform: str | None, every: bool) -
     with workplace(session) as place:
         step, revision = questions.step_now(place.hierarchy, place.doors, image)
         step = on_platform(step, normal_platform(platform) if platform else None)
-        finished = watch(session, place, build_twice(step, _bench(place, revision), found))
-        code = code_of(place, finished)
+        ended = watch(session, place, build_twice(step, _bench(place, revision), found))
+        finished, code = ended.finished, ended.code
     every = every or session.settings.verbose
     compared = found[0] if found and code == 0 else None
     code = code or (0 if _is_equal(compared) else DIFFERENT)

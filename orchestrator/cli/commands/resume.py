@@ -6,6 +6,7 @@ import click
 
 from orchestrator.cli.command import command
 from orchestrator.cli.holding import holding, no_wait_option
+from orchestrator.cli.notifying import Notify, notify_options
 from orchestrator.cli.planning import preview
 from orchestrator.cli.reports import Reports, report_options, reporting
 from orchestrator.cli.running import (
@@ -42,6 +43,7 @@ from orchestrator.cli.session import Session
 @grace_option
 @no_wait_option
 @intent_options
+@notify_options
 @report_options("resume")
 def resume(
     session: Session,
@@ -52,6 +54,7 @@ def resume(
     no_wait: bool,
     because: str,
     trigger: str | None,
+    notify: Notify,
     reports: Reports,
 ) -> int:
     """Settle, verify, and run."""
@@ -81,7 +84,7 @@ def resume(
             resumes=was.id,
         )
         events = flow.run(plan, place.hierarchy, place.doors, wanted, seen)
-        return follow(reporter.session, place, events, reporter, grace_s=grace)
+        return follow(reporter.session, place, events, reporter, grace_s=grace, notify=notify)
 
 
 def _nothing(session: Session) -> int:

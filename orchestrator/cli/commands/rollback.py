@@ -6,6 +6,7 @@ import click
 
 from orchestrator.cli.command import command
 from orchestrator.cli.holding import holding, no_wait_option
+from orchestrator.cli.notifying import Notify, notify_options
 from orchestrator.cli.past_run import past_run
 from orchestrator.cli.reports import Reports, report_options, reporting
 from orchestrator.cli.running import follow, intent, intent_options
@@ -34,6 +35,7 @@ from orchestrator.errors import UsageError
 @click.argument("selectors", metavar="[SELECTOR]...", nargs=-1)
 @no_wait_option
 @intent_options
+@notify_options
 @report_options("rollback")
 def rollback(
     session: Session,
@@ -42,6 +44,7 @@ def rollback(
     no_wait: bool,
     because: str,
     trigger: str | None,
+    notify: Notify,
     reports: Reports,
 ) -> int:
     """Find the run, and undo it."""
@@ -61,4 +64,4 @@ def rollback(
             )
         wanted = intent(session, place, "rollback", because=because, trigger=trigger)
         events = afterwards.rollback(undone.id, images, place.hierarchy, place.doors, wanted)
-        return follow(reporter.session, place, events, reporter)
+        return follow(reporter.session, place, events, reporter, notify=notify)

@@ -10,26 +10,43 @@ from orchestrator.cli.command import command
 from orchestrator.cli.session import Session, find_hierarchy
 from orchestrator.cli.streams import write_out
 from orchestrator.errors import UsageError
+from orchestrator.model.announcement import EventType
+
+#: What has a schema: what people write, answers, and what teams are told.
+NAMES = (
+    "hierarchy",
+    "include",
+    "subscriptions",
+    "plan",
+    "events",
+    "graph",
+    "diff",
+    *map(str, EventType),
+)
 
 
 @command(
     "schema",
     forms=("json",),
-    about="""Print the JSON Schema of the hierarchy file, a file it includes, or an answer.""",
+    about="""Print the JSON Schema of the hierarchy file, a file it includes, an answer, or an event
+    that teams are told.""",
     examples=(
         ("orchestrate schema", "of hierarchy.yaml, for an editor"),
         ("orchestrate schema include", "of the files under `include:`"),
+        ("orchestrate schema subscriptions", "of `subscriptions/TEAM.yaml`"),
         ("orchestrate schema --write", "beside hierarchy.yaml, again after an upgrade"),
         ("orchestrate schema plan", "of `orchestrate plan -o json`"),
         ("orchestrate schema events", "of a line of `orchestrate build --events FILE`"),
         ("orchestrate schema graph", "of `orchestrate graph -o json`"),
         ("orchestrate schema diff", "of `orchestrate diff -o json`"),
+        ("orchestrate schema image.published", "of an event that teams are told"),
     ),
 )
 @click.argument(
     "of",
-    type=click.Choice(("hierarchy", "include", "plan", "events", "graph", "diff")),
+    type=click.Choice(NAMES),
     default="hierarchy",
+    metavar="[OF]",
 )
 @click.option(
     "--write",

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 @command(
     "status",
     about=f"""Show, per image, what is current, its digest and age, and how far behind it is;
-    what is published and in no file any more, and who is at work.
+    what is published and in no file any more, what teams are still to be told, and who is at
+    work.
 
     {ABOUT_SELECTORS}
     """,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 def status(session: Session, selection: Selection, every: bool) -> int:
     """Look, and show."""
     from orchestrator import questions
+    from orchestrator.render.deliveries import backlog_json, backlog_text
     from orchestrator.render.json import status_json
     from orchestrator.render.orphans import orphans_json, orphans_text
     from orchestrator.render.standing import standing_json, standing_text
@@ -44,12 +46,21 @@ def status(session: Session, selection: Selection, every: bool) -> int:
         # Whoever asks for some images does not ask what else there is.
         orphans = None if chosen.terms else questions.orphans(place.hierarchy, place.doors)
         standing = place.doors.history.leases.standing(place.hierarchy.name)
+        outbox = place.doors.history.outbox
+        backlog = outbox.backlog(place.hierarchy.name)
+        receivers = outbox.receivers(place.hierarchy.name)
     every = every or session.settings.verbose
     return session.answer(
         lambda style: (
             status_text(found, style, every=every)
             + (orphans_text(orphans, style) if orphans else "")
+            + backlog_text(backlog, receivers, style)
             + standing_text(standing, style)
         ),
-        lambda: {**status_json(found), **orphans_json(orphans), **standing_json(standing)},
+        lambda: {
+            **status_json(found),
+            **orphans_json(orphans),
+            **backlog_json(backlog, receivers),
+            **standing_json(standing),
+        },
     )
