@@ -29,6 +29,7 @@ from orchestrator.load.kinds import (
     Text,
     Whole,
 )
+from orchestrator.model.announcement import EventType
 from orchestrator.model.publication import ParentRecord, Publication
 from orchestrator.model.tags import PLACEHOLDERS, RESERVED_PREFIXES
 
@@ -205,8 +206,11 @@ def json_page() -> str:
     )
     command = import_module("orchestrator.cli.commands.schema").schema
     (names,) = (each.type.choices for each in command.params if isinstance(each, click.Argument))
-    schemas = ", ".join(f"`orchestrate schema {name}`" for name in names)
-    lines += [f"Some have a JSON Schema, and so have the files: {schemas}.", ""]
+    known = [name for name in names if name not in set(EventType)]
+    schemas = ", ".join(f"`orchestrate schema {name}`" for name in known)
+    lines += [f"Some have a JSON Schema, and so have the files: {schemas}; and so has each of the"]
+    lines[-1] += " [events that teams are told](notices.md): `orchestrate schema TYPE`."
+    lines += [""]
     lines += ["Times are RFC 3339 in UTC, durations end in `_s` and are seconds, sizes in "]
     lines[-1] += "`_bytes`. Digests are in full."
     return "\n".join(lines).rstrip() + "\n"

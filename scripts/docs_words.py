@@ -77,16 +77,26 @@ images:
     "subscriptions": """
 subscriptions:
   - team: payments
-    images: [base, "python-*"]
+    images: [base, "python-*", "+checkout"]
     events: [image.published, image.failed]
+    change: security
     webhook: {url: "https://ci.example/hooks/gold", secret: "env:PAYMENTS_HOOK_SECRET"}
+    email: {to: [payments@example.org]}
+    feed: team
+""",
+    "mail": """
+mail: {host: mail.example.org, port: 587, from: gold@example.org, user: gold, password: "env:SMTP"}
+""",
+    "feeds": """
+feeds: {directory: public/feeds, base_url: "https://feeds.example/gold", entries: 50}
+""",
+    "scanner": """
+scanner: {command: [grype, "sbom:{sbom}", -o, json]}
 """,
 }
 
 #: Title of such a section → what this version does not do with it yet.
-NOT_YET = {
-    "subscriptions": "This version checks and counts subscriptions, and sends no notices yet.",
-}
+NOT_YET: dict[str, str] = {}
 
 #: `kind` of an answer in JSON → (commands, what it has).
 ANSWERS = {
@@ -99,10 +109,15 @@ ANSWERS = {
     "why": ("why", "every part of the build key, as it was and as it is"),
     "command": ("why --command", "per platform the build's command line, as a list"),
     "graph": ("graph", "nodes and edges"),
+    "subscribe": ("subscribe", "the team's file as text, whether it was written; what it means now"),
+    "subscriptions": ("subscriptions", "who hears of what, which images that is now; references"),
+    "deliveries": ("notify", "notices that wait or were given up, with tries and why; receivers"),
+    "drain": ("notify drain, notify replay", "who was told, who waits, what was given up"),
+    "notice-test": ("notify test", "per receiver whether it has the test message, else why not"),
     "doctor": ("doctor", "findings, each with code, level, hint, command and facts"),
     "run": (
         "build, patch, apply, resume, promote, rollback, show",
-        "the run, results per image, moves of tags and why some are held; `joined`: who does it",
+        "the run, results per image, moves of tags and why some are held; `joined`; `notices`",
     ),
     "waiting": ("promote", "per image what a run held and somebody may still promote"),
     "local-build": ("build --no-publish", "names and digests in this machine's engine"),
