@@ -12,7 +12,7 @@ from orchestrator.model.delivery import Delivery, DeliveryState, ReceiverState
 from orchestrator.model.hierarchy import Hierarchy
 from orchestrator.model.message import Reception
 from orchestrator.model.notified import Later, Notified, Tried, Unreached, Untold
-from orchestrator.model.run import Run
+from orchestrator.model.run import Run, RunState
 from orchestrator.model.subscription import receiver_of
 from orchestrator.model.target import Target
 from orchestrator.notify import deliver as delivering
@@ -59,6 +59,23 @@ def announce(
         LeaseLost: another run took over.
     """
     return telling.announce(_telling(hierarchy, doors, cancelled))
+
+
+def killed(hierarchy: Hierarchy, doors: Doors) -> tuple[str, ...]:
+    """Return the ids of runs that never ended and that nobody is at, the oldest first.
+
+    Nobody is told of them yet: a recovery has to find out first what they have done.
+
+    Raises:
+        StateUnavailable: the diary cannot be read.
+    """
+    history = doors.history
+    found = [run.id for run in history.unsettled(hierarchy.name) if run.state is RunState.RUNNING]
+    if not found or history.leases.standing(hierarchy.name).active is not None:
+        return ()
+    # One may have ended, as all should, between the two questions.
+    now = {name: history.run(name) for name in found}
+    return tuple(name for name, run in now.items() if run and run.state is RunState.RUNNING)
 
 
 def is_due(hierarchy: Hierarchy, doors: Doors) -> bool:

@@ -209,7 +209,8 @@ def json_page() -> str:
     known = [name for name in names if name not in set(EventType)]
     schemas = ", ".join(f"`orchestrate schema {name}`" for name in known)
     lines += [f"Some have a JSON Schema, and so have the files: {schemas}; and so has each of the"]
-    lines[-1] += " [events that teams are told](notices.md): `orchestrate schema TYPE`."
+    lines[-1] += " [events that teams are told](notices.md): `orchestrate schema image.published`,"
+    lines[-1] += " and so for each type."
     lines += [""]
     lines += ["Times are RFC 3339 in UTC, durations end in `_s` and are seconds, sizes in "]
     lines[-1] += "`_bytes`. Digests are in full."

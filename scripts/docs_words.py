@@ -109,7 +109,7 @@ ANSWERS = {
     "why": ("why", "every part of the build key, as it was and as it is"),
     "command": ("why --command", "per platform the build's command line, as a list"),
     "graph": ("graph", "nodes and edges"),
-    "subscribe": ("subscribe", "the team's file as text, whether it was written; what it means now"),
+    "subscribe": ("subscribe", "the file, whether it was written, and what it means now"),
     "subscriptions": ("subscriptions", "who hears of what, which images that is now; references"),
     "deliveries": ("notify", "notices that wait or were given up, with tries and why; receivers"),
     "drain": ("notify drain, notify replay", "who was told, who waits, what was given up"),

@@ -182,13 +182,13 @@ RULES: list[Row] = [
      + app("repository: r", name="a").removeprefix(HEAD)
      + "  b: {context: b, version: 1, repository: r}\n", "WRONG-TYPE"),
     ("subscription to nothing", more(
-        "subscriptions:\n  - {team: a, images: [¦bse], events: [image.published], command: {run: [cat]}}"
+        "subscriptions:\n  - {team: a, images: [¦bse], events: [image.published], apprise: env:A}"
     ), "UNKNOWN-IMAGE"),
     ("subscription to no pattern", more(
-        "subscriptions:\n  - {team: ¦a b, images: [¦'x*'], events: [image.failed], command: {run: [cat]}}"
+        "subscriptions:\n  - {team: ¦a b, images: [¦'x*'], events: [image.failed], apprise: env:A}"
     ), "BAD-VALUE; EMPTY-PATTERN"),
     ("unknown event", more(
-        "subscriptions:\n  - {team: a, images: [base], events: [¦image.publishd], command: {run: [cat]}}"
+        "subscriptions:\n  - {team: a, images: [base], events: [¦image.publishd], apprise: env:A}"
     ), "UNKNOWN-VALUE"),
     ("webhook's scheme", more(
         "subscriptions:\n  - {team: a, images: [base], events: [image.failed], "

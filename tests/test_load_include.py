@@ -46,7 +46,7 @@ def places(entries: Mapping[str, str | Entry]) -> list[str]:
 
 def test_images_and_subscriptions_of_all_files_are_one_hierarchy() -> None:
     """Each knows its file; contexts are relative to the hierarchy's directory."""
-    subscription = "  - {team: a, images: [app], events: [image.failed], command: {run: [cat]}}\n"
+    subscription = "  - {team: a, images: [app], events: [image.failed], apprise: env:A_B}\n"
     hierarchy = load(
         {
             "teams/a.yaml": f"{APP}subscriptions:\n{subscription}",
@@ -98,7 +98,7 @@ BAD = [
     ("stated parent", {"teams/a.yaml": APP.replace("1}", "1, parents: [x]}")},
      ["teams/a.yaml:2:45 UNKNOWN-PARENT"]),
     ("subscription to nothing", {"teams/a.yaml":
-     "subscriptions: [{team: a, images: [x], events: [image.failed], command: {run: [cat]}}]\n"},
+     "subscriptions: [{team: a, images: [x], events: [image.failed], apprise: env:A_B}]\n"},
      ["teams/a.yaml:1:36 UNKNOWN-IMAGE"]),
     ("list", {"teams/a.yaml": "- a\n"}, ["teams/a.yaml:1:1 WRONG-TYPE"]),
     ("no YAML", {"teams/a.yaml": "a: [\n"}, ["teams/a.yaml:2:1 YAML-SYNTAX"]),

@@ -34,7 +34,7 @@ from tests.drafts import HEAD, IMAGES, load, more, problems
 START = "team: web, images: [base], events: [image.published]"
 MAIL = "mail: {host: mail.example.org, from: gold@example.org}\n"
 FEEDS = "feeds: {directory: public/feeds}\n"
-TEAM = "team: web\nsubscriptions:\n  - {images: [base], events: [tag.moved], apprise: env:A}\n"
+TEAM = "team: web\nsubscriptions:\n  - {images: [base], events: [tag.moved], apprise: env:WEB_A}\n"
 
 
 def targets(fields: str, extra: str = "") -> tuple[Target, ...]:
@@ -198,6 +198,18 @@ def test_nobody_doubts_what_depends_on_another_mistake() -> None:
     text = f"{HEAD}images: {{base: 1}}\nsubscriptions:\n  - {{{START}, apprise: env:A}}\n"
     for selector in ("[base]", "[x*]", "['tier:x']"):
         assert [p.code for p in problems(text.replace("[base]", selector))] == ["WRONG-TYPE"]
+    text = text.replace("base: 1", "base: {context: b, version: 1}, x: 1")
+    text = text.replace("apprise", "tags: [edge], apprise")
+    assert [p.code for p in problems(text)] == ["WRONG-TYPE"]
+
+
+@pytest.mark.parametrize(
+    ("channel", "needs"), [("email: {to: a@b}", "mail"), ("feed: team", "feeds")]
+)
+def test_what_a_channel_needs_is_not_missed_where_it_is_wrong(channel: str, needs: str) -> None:
+    """One mistake is told once."""
+    text = more(f"{needs}: 1\nsubscriptions: [{{{START}, {channel}}}]")
+    assert [p.code for p in problems(text)] == ["WRONG-TYPE"]
 
 
 TOP = f"{HEAD}{IMAGES}"
@@ -216,10 +228,14 @@ def loaded(entries: Mapping[str, str | Entry]) -> Hierarchy:
 
 
 def wrong(entries: Mapping[str, str | Entry]) -> list[str]:
-    """Return ``FILE:LINE:COLUMN CODE`` of what is wrong."""
+    """Return ``FILE:LINE:COLUMN CODE`` of every error."""
     with pytest.raises(InvalidInput) as raised:
         loaded(entries)
-    return [f"{p.file}:{p.line}:{p.column} {p.code}" for p in raised.value.problems]
+    return [
+        f"{p.file}:{p.line}:{p.column} {p.code}"
+        for p in raised.value.problems
+        if p.severity == "error"
+    ]
 
 
 def test_a_teams_own_file_is_picked_up() -> None:
@@ -238,6 +254,7 @@ def test_a_teams_own_file_is_picked_up() -> None:
         {},
         {"subscriptions": Directory()},
         {"subscriptions": b"a file of that name"},
+        {"subscriptions": Symlink(target="hierarchy.yaml")},
         {"subscriptions/README.md": b"# what stands here"},
         {"subscriptions/.web.yaml": b"not: ours"},
         {"subscriptions/more/web.yaml": TEAM.encode()},
@@ -259,25 +276,36 @@ def test_a_team_may_have_nothing_to_hear_of() -> None:
 def test_a_teams_file_is_read_once() -> None:
     """Also where a pattern under `include:` names it."""
     top = f"{HEAD}include: ['**/*.yaml']\n{IMAGES}"
-    found = from_files({"hierarchy.yaml": top, "subscriptions/web.yaml": TEAM})
-    assert len(found) == 1
+    hierarchy = loaded({"hierarchy.yaml": top, "subscriptions/web.yaml": TEAM})
+    assert (len(hierarchy.subscriptions), hierarchy.warnings) == (1, ())
 
+
+#: A comment; sixteen of them are as much as is read.
+LARGE = b"#" * ((4 << 20) - 1) + b"\n"
 
 BAD: list[tuple[str, dict[str, str | Entry], list[str]]] = [
     ("several mistakes", {
-        "subscriptions/a.yaml": TEAM.replace("web", "b").replace("[base]", "[bse, x]"),
+        "subscriptions/a.yaml": TEAM.replace("web", "b").replace("env:WEB_A", "env:A_A").replace(
+            "[base]", "[bse, x]"),
         "subscriptions/web.yaml": f"{TEAM}    feed: true\n",
     }, ["subscriptions/a.yaml:1:7 OTHER-TEAM", "subscriptions/a.yaml:3:15 UNKNOWN-IMAGE",
         "subscriptions/a.yaml:3:20 UNKNOWN-IMAGE", "subscriptions/web.yaml:4:5 YAML-SYNTAX"]),
     ("feed without a place", {
-        "subscriptions/web.yaml": TEAM.replace("apprise: env:A", "feed: true"),
+        "subscriptions/web.yaml": TEAM.replace("apprise: env:WEB_A", "feed: true"),
     }, ["subscriptions/web.yaml:3:43 MISSING-KEY"]),
     ("link out of the tree", {"subscriptions/web.yaml": Symlink(target="../../web.yaml")},
      ["subscriptions/web.yaml:0:0 BAD-TEAM-FILE"]),
     ("directory that nobody may read", {"subscriptions": Faulty(kind=Kind.DIRECTORY)},
      ["subscriptions:0:0 BAD-TEAM-FILE"]),
+    ("link to a directory", {"subscriptions": Symlink(target="teams"), "teams/web.yaml": TEAM},
+     ["subscriptions:0:0 BAD-TEAM-FILE"]),
+    ("link to a directory that is not there", {"subscriptions": Symlink(target="/mnt/teams")},
+     ["subscriptions:0:0 BAD-TEAM-FILE"]),
     ("larger than 4 MiB", {"subscriptions/web.yaml": bytes((4 << 20) + 1)},
      ["subscriptions/web.yaml:0:0 BAD-TEAM-FILE"]),
+    ("larger together than what is read", {
+        f"subscriptions/t{n:02}.yaml": LARGE for n in range(17)
+    }, ["subscriptions/t16.yaml:0:0 FILE-TOO-LARGE"]),
     ("too many", {f"subscriptions/t{n}.yaml": b"" for n in range(TEAMS_AT_MOST + 1)},
      ["hierarchy.yaml:0:0 TOO-MANY-FILES"]),
 ]  # fmt: skip
@@ -310,7 +338,7 @@ def test_a_file_can_be_tried_before_it_is_written() -> None:
             "subscriptions/web.yaml": TEAM.encode(),
         }
     )
-    other = TEAM.replace("web", "ops")
+    other = TEAM.replace("web", "ops").replace("WEB", "OPS")
     tried = load_files(WithFile(files, "subscriptions/ops.yaml", other.encode()))
     assert [each.team for each in tried.subscriptions] == ["ops", "web"]
     tried = load_files(WithFile(files, "subscriptions/web.yaml", TEAM.encode() * 0))

@@ -58,7 +58,8 @@ def corner(
         file = made.tree / "hierarchy.yaml"
         said = file.read_text().replace('version: "1"}', 'version: "1", sbom: syft}')
         mail = f"{{host: 127.0.0.1, port: {relay.port}, from: gold@gold.example, tls: none}}"
-        file.write_text(f"{said}mail: {mail}\nfeeds: {{directory: public/feeds}}\n")
+        more = "trust_team_files: true\nfeeds: {directory: public/feeds}\n"
+        file.write_text(f"{said}mail: {mail}\n{more}")
         (made.tree / "base" / "os-release").write_text('ID=debian\nVERSION_ID="12"\n')
         fix(made, "3.0.15-1")
         teams = {

@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator import telling
-from orchestrator.doors.memory.crash import Killed, MemoryCrashPoints
 from orchestrator.doors.memory.registry import RegistryCall
 from orchestrator.errors import BuildFailed, RegistryUnavailable
-from orchestrator.model.crash import CrashPoint
 from orchestrator.model.lease import Holder
 from orchestrator.model.message import DELIVERED, gone, refused
 from orchestrator.model.run import FailureCause
@@ -21,8 +19,6 @@ from tests.cli.stage import Stage
 from tests.telling import (
     EVERYTHING,
     facts,
-    ids_of,
-    kind,
     receiver,
     subscribe,
     subscription,
@@ -37,16 +33,6 @@ ARG REFRESH_EPOCH
 RUN : "$REFRESH_EPOCH" && apt-get install openssl
 """
 BROKEN = BuildFailed("RUN make: exit code: 2", cause=FailureCause.COMMAND)
-#: What a build of two images comes by only once.
-ONCE = (
-    CrashPoint.LEASE_TAKEN,
-    CrashPoint.RUN_BEGUN,
-    CrashPoint.STEPS_DONE,
-    CrashPoint.JOURNAL_WRITTEN,
-    CrashPoint.RUN_FINISHED,
-)
-#: A process that was killed has no threads that say how they ended.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 
 Staged = Callable[..., Stage]
 
@@ -137,6 +123,27 @@ def test_failure_tells_what_failed_and_what_waits_for_it(staged: Staged) -> None
     assert {name for word, name in told if word == "image.blocked"} == {
         "gunicorn", "hello", "docs",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["--keep-going", "--fail-fast"])
+def test_run_that_moved_nothing_tells_what_failed(staged: Staged, how: str) -> None:
+    """Also where it has cancelled itself."""
+    stage = staged(subscription("ops", '"*"', "image.failed"))
+    stage.world.builder.fail("base", BROKEN)
+    assert stage.run("build", how).code == 1
+    (message,) = receiver(stage, "ops").taken
+    assert facts((message,)) == [("image.failed", "base")]
+
+
+def test_receiver_that_hangs_beside_a_run_keeps_nothing_from_the_others(staged: Staged) -> None:
+    """It is asked as the run begins; whoever is told at the end does not wait for its answer."""
+    stage = staged(subscription("ops", '"*"', "run.started"), PAYMENTS)
+    hanging, others = receiver(stage, "ops"), receiver(stage, "payments")
+    hanging.hangs_until = others.told
+    ran = stage.run("build", "--notify-for", "2s")
+    assert (ran.code, len(others.taken)) == (0, 1)
+    assert "told: ops, payments" in ran.out
+    assert len({message.id for message in hanging.taken}) == 1
 
 
 def test_rollback_and_promotion_are_told(staged: Staged) -> None:
@@ -287,102 +294,6 @@ def test_replay_sends_what_was_given_up_with_the_same_id(staged: Staged) -> None
     assert (ran.code, ran.out) == (0, "1 message sent.\ntold: payments\n")
     assert len({message.id for message in heard.tries}) == 1
     assert stage.run("notify").out == "0 waiting, 0 dead.\n"
-
-
-#: What a build that publishes, moves tags and tells comes by.
-POINTS = (
-    CrashPoint.LEASE_TAKEN,
-    CrashPoint.RUN_BEGUN,
-    CrashPoint.BUILD_STARTED,
-    CrashPoint.MANIFEST_STORED,
-    CrashPoint.CLAIMED,
-    CrashPoint.IMMUTABLE_TAG_PUT,
-    CrashPoint.KEY_TAG_PUT,
-    CrashPoint.ANNOUNCED,
-    CrashPoint.STEP_RECORDED,
-    CrashPoint.STEPS_DONE,
-    CrashPoint.JOURNAL_WRITTEN,
-    CrashPoint.TAG_MOVED,
-    CrashPoint.MOVE_SETTLED,
-    CrashPoint.RUN_FINISHED,
-    CrashPoint.TOLD,
-    CrashPoint.MESSAGE_SENT,
-)
-NEXT = {"drain": ("notify", "drain"), "build": ("build",), "resume": ("resume",)}
-
-
-@pytest.mark.parametrize("way_on", NEXT)
-@pytest.mark.parametrize("occurrence", [1, 2])
-@pytest.mark.parametrize("point", POINTS)
-def test_whoever_is_killed_nothing_is_lost_or_told_twice(
-    staged: Staged, point: CrashPoint, occurrence: int, way_on: str
-) -> None:
-    """The next command tells what the dead one did; an event is in one message, always the same."""
-    images = {name: DOCKERFILES[name] for name in ("base", "python")}
-    everything = subscription("ops", '"*"', EVERYTHING.replace(", artifact.published", ""))
-    stage = staged(everything, dockerfiles=images, others={})
-    stage.crash = MemoryCrashPoints(point, occurrence)
-    try:
-        stage.run("build")
-        killed = False
-    except Killed:
-        killed = True
-    assert killed or (occurrence == 2 and point in ONCE)
-    stage.crash = MemoryCrashPoints()
-    stage.captured()
-    stage.world.clock.sleep(120)
-
-    assert stage.run(*NEXT[way_on]).code == 0
-    assert stage.run("build").code == 0
-    stage.world.clock.sleep(3600)
-    assert stage.run("notify", "drain").code == 0
-
-    told = receiver(stage, "ops").taken
-    assert set(ids_of(told).values()) == {1}
-    published = {
-        str(event["subject"]): event["data"]["digest"]["now"]  # type: ignore[index]
-        for message in told
-        for event in message.events
-        if kind(event) == "image.published"
-    }
-    assert published == {image: stage.world.tag(image) for image in images}
-    seen = set(facts(told))
-    runs = {run.id for run in stage.world.history.runs(100)}
-    assert {name for word, name in seen if word == "run.started"} == runs
-    assert {name for word, name in seen if word == "run.finished"} == runs
-    assert {name for word, name in seen if word == "tag.moved"} == images.keys()
-    assert stage.run("notify").out == "0 waiting, 0 dead.\n"
-
-
-def test_drain_alone_tells_of_a_run_that_was_killed(staged: Staged) -> None:
-    """Nobody has to build anything before the teams hear what the dead run published."""
-    stage = staged(subscription("ops", '"*"', "image.published, run.finished"))
-    stage.crash = MemoryCrashPoints(CrashPoint.STEP_RECORDED, 2)
-    with pytest.raises(Killed):
-        stage.run("build")
-    stage.crash = MemoryCrashPoints()
-    stage.captured()
-    ran = stage.run("notify", "drain")
-    assert ran.code == 0
-    assert "never ended: marked as interrupted" in ran.err
-    told = facts(receiver(stage, "ops").taken)
-    assert {("image.published", "base"), ("run.finished", stage.world.history.runs(1)[0].id)} <= {
-        *told
-    }
-
-
-def test_run_killed_while_sending_sends_again_with_the_same_id(staged: Staged) -> None:
-    """A receiver gets it twice and can tell; the second one is the last."""
-    stage = staged(PAYMENTS)
-    stage.crash = MemoryCrashPoints(CrashPoint.MESSAGE_SENT, 1)
-    with pytest.raises(Killed):
-        stage.run("build")
-    stage.crash = MemoryCrashPoints()
-    stage.captured()
-    stage.run("notify", "drain")
-    stage.run("notify", "drain")
-    first, again = receiver(stage, "payments").taken
-    assert first == again
 
 
 def test_second_drain_leaves_it_to_the_first(staged: Staged) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from orchestrator import afterwards, flow
 from orchestrator.decide.select import Selection
@@ -33,6 +35,9 @@ PLATFORMS = ("linux/amd64", "linux/arm64")
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 OCI_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 UPSTREAM = "localhost:5000/upstream/debian:12"
+
+#: Runs write and remove thousands of little files: a third of their time where it is a disk.
+_IN_MEMORY = Path("/dev/shm")
 
 HEAD = f"""\
 version: 1
@@ -122,7 +127,7 @@ class World:
             registry=self.registry,
             builder=self.builder,
             history=self.history,
-            spool=DiskSpool(),
+            spool=DiskSpool(_IN_MEMORY if os.access(_IN_MEMORY, os.W_OK) else None),
             clock=self.clock,
             packages=self.packages,
             sboms=self.sboms,

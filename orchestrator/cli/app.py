@@ -19,6 +19,8 @@ from orchestrator.errors import UsageError
 if TYPE_CHECKING:
     from orchestrator.cli.workplace import Outside
 
+_CHOICES_IN_A_SENTENCE = 8
+
 
 class Root(click.Group):
     """The commands, each in a module of its own that is imported when it is asked for."""
@@ -89,6 +91,9 @@ def _usage_error(error: click.ClickException) -> UsageError:
     context = getattr(error, "ctx", None)
     page = context.command_path if context else "orchestrate"
     hint = f"did you mean {near}?" if near else f"try `{page} --help`"
+    many = _many_choices(error)
+    if many and not near:
+        hint = f"it takes {', '.join(many)}"
     if isinstance(error, click.NoSuchOption) and (commands := _having(error.option_name)):
         hint = f"{error.option_name} is an option of {', '.join(commands)}"
         hint += "" if context and context.parent else "; it stands behind the command"
@@ -112,7 +117,19 @@ def _what(error: click.ClickException) -> str:
     if isinstance(error, click.MissingParameter) or not isinstance(error, click.BadParameter):
         # The message alone: format_message adds click's own "did you mean".
         return error.message or error.format_message()
-    return f"{_named(error)}: {error.message}"
+    said = error.message
+    if many := _many_choices(error):
+        said = f"{said.rpartition(' is not one of ')[0]} is none of the {len(many)} words it takes"
+    return f"{_named(error)}: {said}"
+
+
+def _many_choices(error: click.ClickException) -> tuple[str, ...]:
+    """Return the words that could have been there, where a sentence with all of them is no help."""
+    kind = getattr(getattr(error, "param", None), "type", None)
+    if not isinstance(kind, click.Choice) or isinstance(error, click.MissingParameter):
+        return ()
+    words = tuple(map(str, kind.choices))
+    return words if len(words) > _CHOICES_IN_A_SENTENCE else ()
 
 
 def _named(error: click.BadParameter) -> str:

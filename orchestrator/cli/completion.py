@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 VARIABLE = "_ORCHESTRATE_COMPLETING"
 #: What an argument or an option's value is, by how help calls it.
 _FILES = {"FILE": "file", "PATH": "file", "DIR": "dir"}
-_NAMES = ("IMAGE", "IMAGE|UPSTREAM", "SELECTOR", "RUN", "TEAM")
+_NAMES = ("IMAGE", "IMAGE|UPSTREAM", "SELECTOR", "RUN", "TEAM", "ID")
 _HELP_LONGEST = 60
 
 

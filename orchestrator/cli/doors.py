@@ -64,7 +64,7 @@ def real_doors(hierarchy: Hierarchy, files: Files, places: Places) -> Iterator[D
             if hierarchy.scanner
             else None,
             channels=RealChannels(
-                RealSecrets(os.environ, places.hierarchy_dir), layouts, RealClock()
+                RealSecrets(os.environ, places.hierarchy_dir), layouts, RealClock(), hurry
             ),
             hurry=hurry,
         )

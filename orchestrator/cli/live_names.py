@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Runs that are offered.
 _RUNS = 30
+#: Notices that are offered.
+_NOTICES = 30
 #: (what would be written, what it is)
 Offer = tuple[str, str]
 
@@ -30,8 +32,8 @@ def live_names(
     """Return the names that could stand where the user is typing.
 
     Args:
-        word: how help calls what stands there: IMAGE, IMAGE|UPSTREAM, SELECTOR, RUN, TEAM; nothing
-            is known of others.
+        word: how help calls what stands there: IMAGE, IMAGE|UPSTREAM, SELECTOR, RUN, TEAM, ID of
+            a notice; nothing is known of others.
         typed: how the word begins.
         given: what was said of the options of every command.
         environment: what the process was started with.
@@ -44,8 +46,10 @@ def live_names(
     session = Session(settings=settings, environment=environment, outside=outside, log=_nothing)
     if word == "RUN":
         return [offer for offer in _runs(session) if offer[0].startswith(typed)]
-    if word == "TEAM":
+    if word == "TEAM" and not (typed.startswith("msg_") and given.get("action") == "replay"):
         return [offer for offer in _teams(_draft(session)) if offer[0].startswith(typed)]
+    if word in ("TEAM", "ID"):
+        return [offer for offer in _dead(session, given) if offer[0].startswith(typed)]
     if word in ("IMAGE", "IMAGE|UPSTREAM"):
         *before, typed = typed.split(",")
         start = "".join(f"{one}," for one in before)
@@ -135,10 +139,33 @@ def _counted(values: Iterable[str]) -> dict[str, int]:
 
 
 def _runs(session: Session) -> list[Offer]:
-    from orchestrator.cli.workplace import diary, places
+    from orchestrator.cli.workplace import diary
 
-    # Also of a server: it may be slow to answer, or to say that it is not there.
-    if session.outside is None and not os.path.exists(places(session).state):
+    if not _has_diary(session):
         return []
     with diary(session) as past:
         return [(run.id, run.because or run.trigger) for run in past.runs(_RUNS)]
+
+
+def _dead(session: Session, given: Mapping[str, object]) -> list[Offer]:
+    """Return the notices that were given up, of the team that was typed before."""
+    from orchestrator.cli.workplace import diary
+    from orchestrator.model.delivery import DeliveryState
+
+    if given.get("action") != "replay" or not _has_diary(session):
+        return []
+    team, typed_before = str(given.get("team") or ""), given.get("ids") or ()
+    name = str(_draft(session).top.get("name", ""))
+    with diary(session) as past:
+        found = past.outbox.deliveries(
+            name, [DeliveryState.DEAD], team="" if team.startswith("msg_") else team, limit=_NOTICES
+        )
+    taken = {team, *(typed_before if isinstance(typed_before, tuple | list) else ())}
+    return [(each.id, f"{each.team}: {each.subject}") for each in found if each.id not in taken]
+
+
+def _has_diary(session: Session) -> bool:
+    from orchestrator.cli.workplace import places
+
+    # Also of a server: it may be slow to answer, or to say that it is not there.
+    return session.outside is not None or os.path.exists(places(session).state)

@@ -17,7 +17,7 @@ from orchestrator.cli.heart import beating, lasts_s
 from orchestrator.cli.session import Session
 from orchestrator.cli.streams import write_err
 from orchestrator.cli.workplace import Workplace
-from orchestrator.errors import LeaseLost, OrchestrateError, StateUnavailable
+from orchestrator.errors import OrchestrateError, StateUnavailable
 from orchestrator.model.notified import Notified
 
 if TYPE_CHECKING:
@@ -26,8 +26,14 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: Seconds between two looks whether another one has stopped sending.
+#: Seconds between two looks whether another one has stopped sending, or a signal came.
 _LOOK_S = 0.25
+#: Telling a run may take so long, in seconds, however little time there is for sending.
+_LEAST_S = 10.0
+#: Seconds for what is under way when the time is over: most receivers answer by then, or never.
+_LAST_S = 20.0
+#: Seconds for what is broken off then, to be written down.
+_FAREWELL_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +41,7 @@ class Notify:
     """Whether a command tells teams, and for how long.
 
     Attributes:
-        for_s: seconds that sending may take at the end of a run; what is not sent by then waits.
+        for_s: seconds after a run's end in which messages are sent; what is not sent by then waits.
         off: nobody is told; `notify drain` does it.
     """
 
@@ -86,6 +92,7 @@ class Notifier:
         self._notify = notify
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._let_go: Callable[[], None] = lambda: None
 
     def began(self, run: Run) -> None:
         """Tell that a run began, and send what is due from before, in a thread beside it."""
@@ -99,24 +106,43 @@ class Notifier:
     def ended(self) -> Notified:
         """Tell of everything that has ended, and send what is due, for as long as that may take.
 
-        Where a signal came, nothing is begun: the outbox keeps what is in it.
+        Nothing holds up the end of a run for longer, be it a registry that is slow or a receiver:
+        what is under way a little later is left to itself, and to whoever comes next. Where a
+        signal came, nothing is begun: the outbox keeps what is in it.
         """
         place, clock = self._place, self._place.doors.clock
         self._stopping.set()
         if self._notify.off:
             return Notified(left="--no-notify") if place.hierarchy.subscriptions else Notified()
         if place.interrupts.number is not None:
+            if self._thread is not None:
+                place.doors.hurry.set()
+                self._thread.join(_FAREWELL_S)
             left = "this run was stopped; the next one sends, or `orchestrate notify drain`"
             return Notified(left=left) if place.hierarchy.subscriptions else Notified()
         # The run is over: what a signal stops from now on is the sending alone.
         place.interrupts.be_gentle(lambda grace_s: self._session.say("no more notices are sent"))
-        end_s = clock.monotonic_s() + self._notify.for_s
-        if self._thread is not None:
-            # What it is sending ends within the limit of a channel.
-            self._thread.join(max(self._notify.for_s, 0.0))
-        return told_and_sent(
-            self._session, place, lambda: end_s - clock.monotonic_s(), place.interrupts.stopping
-        )
+        for_s = self._notify.for_s
+        end_s = clock.monotonic_s() + for_s
+
+        def let_go() -> None:
+            if self._thread is not None:
+                # A receiver that hangs beside the run must not keep theirs from the others. What
+                # comes of its message is recorded by nobody then: it gets it again.
+                self._thread.join(for_s / 2)
+                self._let_go()
+
+        def tell() -> Notified:
+            return told_and_sent(
+                self._session,
+                place,
+                lambda: end_s - clock.monotonic_s(),
+                place.interrupts.stopping,
+                let_go,
+            )
+
+        told = in_time(place, tell, max(for_s, _LEAST_S), last_s=_LAST_S)
+        return told or Notified(left="there was no answer in time; the next run goes on with it")
 
     def _beside(self, run: Run) -> None:
         place = self._place
@@ -126,7 +152,7 @@ class Notifier:
             telling.begin(run, place.hierarchy, place.doors, cancelled=self._stopping)
             if self._notify.for_s <= 0:
                 return
-            with sending(self._session, place, self._stopping, wait_s=0.0) as alone:
+            with sending(self._session, place, self._stopping, wait_s=0.0, got=self._got) as alone:
                 if alone is not None:
                     # What it has sent is counted by nobody: it is of earlier runs.
                     telling.drain(alone.hierarchy, alone.doors, stopping=self._stopping)
@@ -135,12 +161,16 @@ class Notifier:
         except Exception as error:  # noqa: BLE001 - a thread beside a run must not break its output
             self._session.log("notices", problem=f"{type(error).__name__}: {error}")
 
+    def _got(self, let_go: Callable[[], None]) -> None:
+        self._let_go = let_go
+
 
 def told_and_sent(
     session: Session,
     place: Workplace,
     left_s: Callable[[], float],
     stopping: threading.Event,
+    let_go: Callable[[], None],
 ) -> Notified:
     """Tell of every run that has ended, and send what is due. Raises nothing.
 
@@ -149,6 +179,7 @@ def told_and_sent(
         place: where it happens.
         left_s: how many seconds sending may still take.
         stopping: nothing more is begun once it is set.
+        let_go: lets nobody else of this process send.
     """
     told = Notified()
     try:
@@ -158,6 +189,7 @@ def told_and_sent(
         told = replace(told, later=later)
         if not telling.is_due(place.hierarchy, place.doors):
             return told
+        let_go()
         began_s = left_s()
         if began_s <= 0:
             return replace(told, left="no time is left for it; the next run sends")
@@ -178,7 +210,12 @@ def told_and_sent(
 
 @contextmanager
 def sending(
-    session: Session, place: Workplace, stopping: threading.Event, *, wait_s: float
+    session: Session,
+    place: Workplace,
+    stopping: threading.Event,
+    *,
+    wait_s: float,
+    got: Callable[[Callable[[], None]], None] = lambda let_go: None,
 ) -> Iterator[Workplace | None]:
     """Be the only one who sends for a hierarchy while the context lasts; None: another one does.
 
@@ -187,6 +224,7 @@ def sending(
         place: where it happens.
         stopping: who waits gives up once it is set.
         wait_s: how long to wait for another one.
+        got: is given what lets another one send, also where this one has not ended.
     """
     lease = _lease(session, place, stopping, wait_s)
     if lease is None:
@@ -199,6 +237,7 @@ def sending(
         with suppress(StateUnavailable):
             leases.release(lease)
 
+    got(leave)
     with beating(leases, lease, lasts_s(session), leave) as heart:
         heart.stop_when_lost(stopping)
         history = place.doors.history.fenced(lease)
@@ -222,34 +261,45 @@ def _lease(
         clock.wait(stopping, _LOOK_S)
 
 
-def settle(session: Session, place: Workplace) -> None:
-    """Settle what dead runs left, unless somebody is at work, who has done it.
+def in_time(
+    place: Workplace, tell: Callable[[], Notified], limit_s: float, *, last_s: float | None = None
+) -> Notified | None:
+    """Tell in a thread of its own, which is asked to end when the time is over, or a signal came.
 
-    What was published by a run that was killed is told like everything else.
+    Args:
+        place: where it happens; nothing is begun there any more once the time is over.
+        tell: what to do.
+        limit_s: seconds until it is asked to end.
+        last_s: seconds that it has for that; then it is broken off, and what has not been written
+            a little later is as if nobody had begun it. None: as many as it needs.
 
-    Raises:
-        StateUnavailable: the diary cannot be read or written.
+    Returns:
+        What came of it; None: it did not end.
     """
-    from orchestrator.cli.holding import fenced, holder_of
-    from orchestrator.cli.recovering import recovered
-    from orchestrator.model.lease import Ask
+    found: list[Notified] = []
+    wrong: list[BaseException] = []
+    over = threading.Event()
 
-    history = place.doors.history
-    if not history.unsettled(place.hierarchy.name):
-        return
-    lasting_s, leases = lasts_s(session), history.leases
-    holder = holder_of(Ask(command="notify drain", who=who()))
-    lease = leases.acquire(place.hierarchy.name, holder, lasting_s)
-    if lease is None:
-        return
+    def work() -> None:
+        try:
+            found.append(tell())
+        except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
+            wrong.append(error)
+        finally:
+            over.set()
 
-    def leave() -> None:
-        # What others had joined for is left to whoever comes next.
-        with suppress(StateUnavailable):
-            leases.release(lease, undone=True)
-
-    with beating(leases, lease, lasting_s, leave), suppress(LeaseLost):
-        recovered(session, fenced(place, lease))
+    threading.Thread(target=work, name="telling", daemon=True).start()
+    stopping = place.interrupts.stopping
+    while limit_s > 0 and not stopping.is_set() and not over.wait(min(limit_s, _LOOK_S)):
+        limit_s -= _LOOK_S
+    if not over.is_set():
+        stopping.set()
+        if not over.wait(last_s):
+            place.doors.hurry.set()
+            over.wait(_FAREWELL_S)
+    if wrong:
+        raise wrong[0]
+    return found[0] if found else None
 
 
 def complain(session: Session, told: Notified) -> None:

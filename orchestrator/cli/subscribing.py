@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -28,6 +30,8 @@ def write_subscription(
 ) -> int:
     """Check and write it, and say what the team will hear of; return the exit code.
 
+    Two at once wait for one another, so that none reads what the other is about to replace.
+
     Args:
         session: where, and in which form.
         team: whose file.
@@ -37,19 +41,25 @@ def write_subscription(
     Raises:
         UsageError: the team's name is none for a file.
         InvalidInput: the files are wrong, with it or without; nothing is written.
-        Conflict: nothing can be put at the end of the team's file, or nobody would read it there.
+        Conflict: nothing can be put at the end of the team's file.
         Unavailable: it cannot be written.
     """
-    from orchestrator.plan.interest import interested_of
-    from orchestrator.render.subscriptions import subscribed_text, subscription_json
-
     complaint = complaint_of(WORD, team)
     if complaint:
         raise UsageError(f"team {team!r} {complaint.what}", hint="for example payments")
-    files, path, now = open_files(session), team_path(team), today()
     root = os.path.dirname(find_hierarchy(session.settings, session.environment))
+    with _alone(session, root or "."):
+        return _write_subscription(session, root, team, entry, stdout=stdout)
+
+
+def _write_subscription(
+    session: Session, root: str, team: str, entry: Mapping[str, Said], *, stdout: bool
+) -> int:
+    from orchestrator.plan.interest import interested_of
+    from orchestrator.render.subscriptions import subscribed_text, subscription_json
+
+    files, path, now = open_files(session), team_path(team), today()
     place = os.path.normpath(os.path.join(root, path))
-    _require_read(place)
     try:
         text, wanted, there = _composed(files, path, place, team, entry)
         written = WithFile(files, path, text.encode())
@@ -94,10 +104,14 @@ def _composed(
 ) -> tuple[str, Subscription, bool]:
     """Return the file's text, the subscription that was asked for, and whether it was there."""
     fresh = new_text(team, entry)
-    wanted = _said_by(files, path, place, fresh)[-1]
+    try:
+        wanted = _said_by(files, path, place, fresh)[-1]
+    except InvalidInput as alone:
+        _tell_in_place(alone, files, path, place, entry)
+        raise
     if path not in files.matching(path):
         return fresh, wanted, False
-    before = files.text(path).decode("utf-8-sig", "replace")
+    before = _text_of(files, path)
     known = _said_by(files, path, place, before)
     if any(_same(each, wanted) for each in known):
         return before, wanted, True
@@ -112,6 +126,27 @@ def _composed(
             hint=f"put this where it belongs: {flow_text(entry)}",
         )
     return text, wanted, False
+
+
+def _tell_in_place(
+    alone: InvalidInput, files: Files, path: str, place: str, entry: Mapping[str, Said]
+) -> None:
+    """Raise what is wrong with a subscription where it would stand, if that is all there is.
+
+    Raises:
+        InvalidInput: the same problems, on the lines of the file that is there.
+    """
+    if path not in files.matching(path):
+        return
+    try:
+        _said_by(files, path, place, extended_text(_text_of(files, path), entry))
+    except InvalidInput as error:
+        if [(p.code, p.what) for p in error.problems] == [(p.code, p.what) for p in alone.problems]:
+            raise error from None
+
+
+def _text_of(files: Files, path: str) -> str:
+    return files.text(path).decode("utf-8-sig", "replace")
 
 
 def _said_by(files: Files, path: str, place: str, text: str) -> tuple[Subscription, ...]:
@@ -143,18 +178,25 @@ def _order(subscription: Subscription) -> Subscription:
     )
 
 
-def _require_read(place: str) -> None:
-    """Refuse a directory that loading does not enter.
+@contextmanager
+def _alone(session: Session, directory: str) -> Iterator[None]:
+    """Wait until no other `subscribe` is at work in a directory, and keep them waiting.
 
-    Raises:
-        Conflict: it is a symlink.
+    Where a file system has no locks nobody waits.
     """
-    directory = os.path.dirname(place)
-    if os.path.islink(directory):
-        raise Conflict(
-            f"{directory} is a symlink, which is not followed: nobody would read {place}",
-            hint="put a directory there",
-        )
+    handle = -1
+    with suppress(OSError):
+        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            session.say("waiting: somebody else subscribes here")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if handle >= 0:
+            os.close(handle)
 
 
 def _write(place: str, text: str) -> None:

@@ -86,7 +86,8 @@ def _sound(path: str, facts: StateFacts) -> Finding:
         code=Code.DATABASE_SOUND,
         level=Level.ERROR,
         what=f"database {path} is damaged: {facts.faults[0]}",
-        hint="move it away: the registry is the truth; run history, claims and unsent notices are lost",
+        hint="move it away: the registry is the truth; "
+        "run history, claims and unsent notices are lost",
         command=_moved_away(path),
         facts={"path": path, "faults": facts.faults},
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import tempfile
@@ -73,10 +74,10 @@ def run_bounded(
         )
     assert process.stdout
     assert process.stderr
-    full = threading.Event()
+    full, over = threading.Event(), threading.Event()
     taken = (bytearray(), bytearray())
     readers = [
-        threading.Thread(target=_take, args=(stream, into, most_bytes, full), daemon=True)
+        threading.Thread(target=_take, args=(stream, into, most_bytes, full, over), daemon=True)
         for stream, into in zip((process.stdout, process.stderr), taken, strict=True)
     ]
     with process:
@@ -87,6 +88,7 @@ def run_bounded(
         finally:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
+            over.set()
         for reader in readers:
             reader.join()
     out, err = (bytes(each).decode(errors="replace") for each in taken)
@@ -130,9 +132,28 @@ def _wait(
     return ""
 
 
-def _take(stream: IO[bytes], into: bytearray, most_bytes: int, full: threading.Event) -> None:
-    while chunk := stream.read1(_CHUNK_BYTES):  # type: ignore[attr-defined]
-        if len(into) + len(chunk) > most_bytes:
-            full.set()
+def _take(
+    stream: IO[bytes],
+    into: bytearray,
+    most_bytes: int,
+    full: threading.Event,
+    over: threading.Event,
+) -> None:
+    """Read to the end, or what there is when it is over.
+
+    A child in a session of its own outlives what we kill, and holds the stream open.
+    """
+    ready = select.poll()
+    ready.register(stream, select.POLLIN)
+    while True:
+        last = over.is_set()
+        if ready.poll(0 if last else _LOOK_S * 1000):
+            chunk = os.read(stream.fileno(), _CHUNK_BYTES)
+            if len(into) + len(chunk) > most_bytes:
+                full.set()
+                return
+            if not chunk:
+                return
+            into += chunk
+        elif last:
             return
-        into += chunk

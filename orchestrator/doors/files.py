@@ -78,6 +78,8 @@ class TreeFiles:
                 raise PathProblem("does not exist")
             if self._kind(found) is Kind.DIRECTORY:
                 # Named for its files, which cannot be listed; else nobody asks for it.
+                if found != path:
+                    raise PathProblem("is a symlink to a directory, which no pattern enters")
                 self._tree.entries(found)
             return self._small_file(found, HIERARCHY_BYTES_AT_MOST)[0]
         except PathProblem as problem:

@@ -272,8 +272,7 @@ class DatabaseOutbox:
                 (hierarchy, before),
             )
             old = connection.execute(
-                "SELECT id FROM announcements "
-                "WHERE state = 'told' AND hierarchy = ? AND at < ? AND event <> ''",
+                "SELECT id FROM announcements WHERE hierarchy = ? AND at < ? AND event <> ''",
                 (hierarchy, before),
             ).fetchall()
             spare = {str(row[0]) for row in old}

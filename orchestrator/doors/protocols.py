@@ -95,8 +95,8 @@ class Files(Protocol):
                 and do not enter directories that are symlinks.
 
         Returns:
-            Paths relative to that directory; also of what is there and no regular file, or
-            cannot be looked into, so that :meth:`text` says so.
+            Paths relative to that directory; also of what is there and no regular file, cannot
+            be looked into, or is a symlink on the way, so that :meth:`text` says so.
         """
 
     def text(self, path: str) -> bytes:

@@ -36,7 +36,13 @@ class RealSecrets:
             raise Unavailable("a secret is no reference", hint="write env:NAME or file:PATH")
         if name not in self._environment:
             raise Unavailable(f"the environment variable {name} is not set", hint=f"export {name}")
-        return self._environment[name]
+        value = self._environment[name]
+        if any("\ud800" <= each <= "\udfff" for each in value):
+            # What stands for bytes that are no text cannot be signed with, nor sent.
+            raise Unavailable(
+                f"the environment variable {name} is not text", hint="write it in UTF-8"
+            )
+        return value
 
     def _file(self, name: str) -> str:
         try:

@@ -176,8 +176,9 @@ def matching(tree: Tree, pattern: str) -> tuple[str, ...]:
             entered only where no wildcard is in the pattern.
 
     Returns:
-        Everything in the right place but directories; also directories that cannot be listed and
-        symlinks that lead nowhere, for which reading them gives the reason.
+        Everything in the right place but directories; also directories that cannot be listed,
+        symlinks that lead nowhere, and those that the pattern names on its way and that are not
+        entered: for all of which reading them gives the reason.
     """
     parts = [part for part in pattern.split("/") if part not in ("", ".")]
     if pattern.startswith("/") or ".." in parts or not parts or "\0" in pattern:
@@ -214,6 +215,8 @@ def matching(tree: Tree, pattern: str) -> tuple[str, ...]:
             elif position < len(parts) - 1:
                 if kind is Kind.DIRECTORY:
                     todo.append((path, position + 1))
+                elif name == parts[position] and _is_not_entered(tree, path, kind):
+                    found.add(path)
             elif kind is not Kind.DIRECTORY and not _is_link_to_directory(tree, path, kind):
                 found.add(path)
     return tuple(sorted(found))
@@ -228,6 +231,17 @@ def _name_pattern(part: str) -> Callable[[str], object]:
 
 def _is_link_to_directory(tree: Tree, path: str, kind: Kind) -> bool:
     return kind is Kind.SYMLINK and _is_directory_or_nothing(tree, path)
+
+
+def _is_not_entered(tree: Tree, path: str, kind: Kind) -> bool:
+    """Say whether files may be behind a symlink; there are none behind one to a file."""
+    if kind is not Kind.SYMLINK:
+        return False
+    try:
+        found = find(tree, path)
+        return found is None or tree.kind(found) is Kind.DIRECTORY
+    except (PathProblem, OSError):
+        return True
 
 
 def _is_directory_or_nothing(tree: Tree, path: str) -> bool:

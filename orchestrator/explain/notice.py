@@ -18,17 +18,19 @@ from orchestrator.explain.event_data import (
 )
 from orchestrator.explain.notice_changes import cut, title_words, without
 from orchestrator.explain.notice_image import (
+    ADOPTED,
     COUNTED,
+    FIRST,
     Event,
     all_changes_of,
-    chain_of,
+    counted_as,
     image_id_of,
     image_notice,
-    is_first,
     kind_of,
     name_of,
     short_words,
 )
+from orchestrator.explain.notice_why import chain_of, security_words
 from orchestrator.model.announcement import EventType
 from orchestrator.model.notice import Changes, ImageNotice, NoticeView
 from orchestrator.render.style import terminal_text
@@ -49,7 +51,6 @@ _LONGEST_TITLE = 300
 _MOST_UPSTREAMS, _MOST_FAILED = 5, 10
 _ENDS = {"succeeded": "succeeded", "failed": "failed", "interrupted": "was interrupted"}
 
-_FIRST = "first published"
 _OUTCOMES = {outcome.value: words for outcome, words in OUTCOMES.items()}
 _VERDICTS = {verdict.value: words for verdict, words in VERDICTS.items()}
 
@@ -146,7 +147,9 @@ def _groups(events: Sequence[Event]) -> list[_Group]:
 
 def _sections(groups: list[_Group]) -> tuple[ImageNotice, ...]:
     shown = {group.image: group for group in groups}
-    return tuple(_told_once(image_notice(each.events, each.changes), shown) for each in groups)
+    return tuple(
+        _told_once(image_notice(each.events, each.changes, shown), shown) for each in groups
+    )
 
 
 def _told_once(section: ImageNotice, shown: Mapping[str, _Group]) -> ImageNotice:
@@ -231,8 +234,9 @@ def _is_test(events: Sequence[Event]) -> bool:
 
 def _counts(groups: list[_Group]) -> str:
     """Return ``4 images rebuilt, 1 failed``; empty for none."""
-    numbers = Counter(_FIRST if is_first(group.events) else COUNTED[group.kind] for group in groups)
-    said = [(numbers[words], words) for words in (_FIRST, *COUNTED.values()) if numbers[words]]
+    numbers = Counter(counted_as(group.events) for group in groups)
+    order = (FIRST, *COUNTED.values(), ADOPTED)
+    said = [(numbers[words], words) for words in order if numbers[words]]
     return ", ".join(
         f"{counted(number, 'image') if n == 0 else number} {words}"
         for n, (number, words) in enumerate(said)
@@ -252,6 +256,8 @@ def _cause_words(groups: list[_Group]) -> str:
         (line, _), *others = lines.most_common()
         more = f" and {sum(len(other.names) for other, _ in others)} more" if others else ""
         return f": {title_words(line)} (security){more}"
+    if fix := security_words(event for group in groups for event in group.events):
+        return f": {fix}"
     roots = {chain[0] for each in groups for event in each.events if (chain := chain_of(event))}
     if len(roots) != 1:
         return ""

@@ -10,12 +10,14 @@ from orchestrator.explain.event_data import (
     bytes_of,
     flag_of,
     has_list,
+    mapping_of,
     mappings_of,
     named_mappings_of,
     text_of,
     texts_of,
 )
-from orchestrator.model.change import ChangedSetting, PackageChange
+from orchestrator.explain.notice_why import is_security_fix
+from orchestrator.model.change import ChangedSetting, PackageChange, severity_rank
 from orchestrator.model.notice import Changes, PackageLine, SizeLine, Weakness
 
 _DIGEST = re.compile(r"\b[0-9a-f]{12,64}\b")
@@ -24,7 +26,6 @@ MOST_PACKAGES, MOST_OTHERS = 12, 8
 #: Names on one line of packages.
 MOST_NAMES = 4
 
-_GRAVEST = ("critical", "high", "medium", "moderate", "low", "negligible")
 _CHANGES = {change.value: change for change in PackageChange}
 #: What may break something before what does not.
 _ORDER = (
@@ -51,10 +52,10 @@ def changes_of(data: Mapping[str, object], urgent: frozenset[str] = frozenset())
         return Changes(sizes=sizes, unknown=unknown) if sizes or why else None
     known = {name: one for name, one in platforms.items() if has_list(one, "packages")}
     fixed, introduced = _weaknesses(platforms, "fixed"), _weaknesses(platforms, "introduced")
-    weight = dict.fromkeys(urgent, len(_GRAVEST))
+    weight = dict.fromkeys(urgent, severity_rank(""))
     for weakness in fixed or ():
         for package in weakness.packages:
-            weight[package] = min(weight.get(package, 99), _gravity(weakness))
+            weight[package] = min(weight.get(package, 99), severity_rank(weakness.severity))
     return Changes(
         known=bool(known),
         security=bool(fixed) or flag_of(data, "change", "security"),
@@ -64,7 +65,17 @@ def changes_of(data: Mapping[str, object], urgent: frozenset[str] = frozenset())
         fixed=fixed,
         introduced=introduced,
         sizes=sizes,
+        left_out=_left_out(platforms),
     )
+
+
+def _left_out(platforms: Mapping[str, Mapping[str, object]]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for one in platforms.values():
+        for name in mapping_of(one, "left_out"):
+            # Platforms share most of what they have.
+            found[name] = max(found.get(name, 0), bytes_of(one, "left_out", name) or 0)
+    return found
 
 
 def without(changes: Changes, told: Changes, name: str, *, is_parent: bool) -> Changes:
@@ -89,6 +100,11 @@ def without(changes: Changes, told: Changes, name: str, *, is_parent: bool) -> C
         packages=rest,
         fixed=_less(changes.fixed, told.fixed),
         introduced=_less(changes.introduced, told.introduced),
+        left_out={
+            name: more - told.left_out.get(name, 0)
+            for name, more in changes.left_out.items()
+            if more > told.left_out.get(name, 0)
+        },
     )
 
 
@@ -96,6 +112,7 @@ def cut(changes: Changes) -> Changes:
     """Return changes with only so many packages as somebody reads; the others are counted."""
     shown = changes.packages[:MOST_PACKAGES]
     more = sum(len(line.names) for line in changes.packages[MOST_PACKAGES:])
+    more += changes.left_out.get("packages", 0)
     return replace(changes, packages=shown, more=more)
 
 
@@ -208,12 +225,9 @@ def _weaknesses(
         Weakness(id=name, severity=severity, packages=tuple(packages))
         for name, (severity, packages) in found.items()
     ]
-    return tuple(sorted(every, key=lambda weakness: (_gravity(weakness), weakness.id)))
-
-
-def _gravity(weakness: Weakness) -> int:
-    known = weakness.severity in _GRAVEST
-    return _GRAVEST.index(weakness.severity) if known else len(_GRAVEST)
+    return tuple(
+        sorted(every, key=lambda weakness: (severity_rank(weakness.severity), weakness.id))
+    )
 
 
 def _unknown(platforms: Mapping[str, Mapping[str, object]]) -> dict[tuple[str, ...], str]:
@@ -264,6 +278,6 @@ def security_updates(data: Mapping[str, object]) -> frozenset[str]:
     reasons = (
         text_of(reason, "subject")
         for reason in mappings_of(data, "reasons")
-        if text_of(reason, "cause") == "packages" and text_of(reason, "because") == "security"
+        if is_security_fix(reason)
     )
     return frozenset((*reasons, *texts_of(data, "change", "security_updates"))) - {""}

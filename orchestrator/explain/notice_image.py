@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from orchestrator.explain.event_data import (
     mapping_of,
@@ -12,6 +12,7 @@ from orchestrator.explain.event_data import (
     type_of,
 )
 from orchestrator.explain.notice_changes import changes_of, security_updates, title_words
+from orchestrator.explain.notice_why import brief_words, reasons_of, why_words
 from orchestrator.model.announcement import EventType
 from orchestrator.model.notice import Changes, ImageNotice, Stand, Tone
 from orchestrator.model.run import HeldBy
@@ -63,15 +64,25 @@ COUNTED = {
     EventType.IMAGE_DEPRECATED: "at the end of life",
     EventType.IMAGE_UNCHANGED: "unchanged",
 }
+FIRST, ADOPTED = "first published", "adopted"
 _MOST_REASONS = 4
 _MOST_LOG, _LONGEST_LOG_LINE = 8, 300
-_MOST_IN_CHAIN = 12
 
 
 def kind_of(events: Sequence[Event]) -> EventType:
     """Return what is told first of an image's events; all of them are of images."""
     kinds = {type_of(event) for event in events}
     return next((kind for kind in _TOLD_FIRST if kind in kinds), EventType.IMAGE_UNCHANGED)
+
+
+def counted_as(events: Sequence[Event]) -> str:
+    """Return how an image is said to have fared where several did: a word or a few."""
+    if is_first(events):
+        return FIRST
+    kind = kind_of(events)
+    # The same content as before, with our annotations: nobody promoted anything.
+    adopted = kind is EventType.TAG_MOVED and _first(events, "run", "command") == "adopt"
+    return ADOPTED if adopted else COUNTED[kind]
 
 
 def image_id_of(event: Event) -> str:
@@ -127,12 +138,15 @@ def short_words(events: Sequence[Event], changes: Changes | None) -> str:
             return "rebuilt, nothing changed"
 
 
-def image_notice(events: Sequence[Event], changes: Changes | None) -> ImageNotice:
+def image_notice(
+    events: Sequence[Event], changes: Changes | None, told: Collection[str] = ()
+) -> ImageNotice:
     """Return what is told of an image.
 
     Args:
         events: that are about it; at least one.
         changes: what is to be told of its packages.
+        told: images that are told in the same notice.
     """
     kind = kind_of(events)
     kinds = {type_of(event) for event in events}
@@ -146,7 +160,7 @@ def image_notice(events: Sequence[Event], changes: Changes | None) -> ImageNotic
         tone=Tone.WARN if changed and held else _TONES.get(kind, Tone.PLAIN),
         what=_what(kind, events),
         # What is new is that for every reason, and for none that tells anything.
-        why=() if is_first(events) else _why(events),
+        why=() if is_first(events) else _why(events, told),
         was=_first(events, "digest", "was"),
         now=_first(events, "digest", "now"),
         tags=_tags(events) if usable else (),
@@ -194,10 +208,10 @@ def _content_words(events: Sequence[Event], changes: Changes | None) -> str:
     if packages := _packages_words(changes):
         return packages
     if is_first(events):
-        return "first published"
+        return FIRST
     if changes and changes.known and not changes.unknown:
         return "rebuilt, the same packages"
-    reason = next((text_of(r, "text") for e in events for r in _reasons(e)), "")
+    reason = next((brief_words(r) for e in events for r in reasons_of(e)), "")
     return f"rebuilt, {reason}" if reason else "rebuilt"
 
 
@@ -205,7 +219,7 @@ def _packages_words(changes: Changes | None) -> str:
     if not changes or not changes.packages:
         return ""
     first, *others = changes.packages
-    left = sum(len(line.names) for line in others)
+    left = sum(len(line.names) for line in others) + changes.left_out.get("packages", 0)
     more = f" and {left} more" if left else ""
     said = f"{title_words(first)} (security){more}" if first.security else title_words(first) + more
     # That it is not known of which makes it no less urgent.
@@ -247,7 +261,7 @@ def _what(kind: EventType, events: Sequence[Event]) -> str:
             verb = "are" if len(tags) > 1 else "is"
             now = short(_first(events, "digest", "now")) or "what was there before"
             if kind is EventType.TAG_MOVED:
-                return f"was promoted: {those} {verb} on {now}"
+                return f"was {counted_as(events)}: {those} {verb} on {now}"
             return f"was rolled back: {those} {verb} on {now} again"
         case EventType.IMAGE_HELD:
             words = _hold_words(events)
@@ -262,34 +276,16 @@ def _what(kind: EventType, events: Sequence[Event]) -> str:
             return "was rebuilt, and nothing in it changed"
 
 
-def _why(events: Sequence[Event]) -> tuple[str, ...]:
-    said: dict[str, None] = {}
-    for event in sorted(events, key=lambda event: _rank(type_of(event))):
-        for reason in _reasons(event):
-            if words := text_of(reason, "text") or text_of(reason, "cause"):
-                said[words + _chain_words(reason, image_id_of(event))] = None
-    every = tuple(said)
+def _why(events: Sequence[Event], told: Collection[str]) -> tuple[str, ...]:
+    ranked = sorted(events, key=lambda event: _rank(type_of(event)))
+    words = (
+        why_words(reason, image_id_of(event), told)
+        for event in ranked
+        for reason in reasons_of(event)
+    )
+    every = tuple(dict.fromkeys(filter(None, words)))
     more = len(every) - _MOST_REASONS
     return every if more <= 0 else (*every[:_MOST_REASONS], f"and {more} more reasons")
-
-
-def _reasons(event: Event) -> list[Mapping[str, object]]:
-    return list(mappings_of(event, "data", "reasons"))
-
-
-def chain_of(event: Event) -> tuple[str, ...]:
-    """Return the first chain of reasons from what moved down, without the image."""
-    return next(filter(None, (texts_of(reason, "chain") for reason in _reasons(event))), ())
-
-
-def _chain_words(reason: Mapping[str, object], image: str) -> str:
-    """Return the way down to an image, where it is longer than what the reason itself says."""
-    chain = [each for each in texts_of(reason, "chain") if each != image]
-    if len(chain) < 2:
-        return ""
-    if len(chain) > _MOST_IN_CHAIN:
-        chain = [*chain[:2], "…", *chain[-_MOST_IN_CHAIN + 3 :]]
-    return f" ({' → '.join([*chain, image])})"
 
 
 def _moved_tags(events: Sequence[Event]) -> list[str]:
@@ -312,6 +308,12 @@ def _tags(events: Sequence[Event]) -> tuple[str, ...]:
 def _paste(events: Sequence[Event]) -> str:
     reference = _first(events, "from")
     return f"FROM {reference.removeprefix('FROM ')}" if reference else ""
+
+
+def _is_gone(events: Sequence[Event]) -> bool:
+    """Say whether what events tell of was deleted since: there is nothing to paste."""
+    places = [_data(event).get("from") for event in events if type_of(event) in _USABLE]
+    return "" in places and not any(places)
 
 
 def _blocker(events: Sequence[Event]) -> str:
@@ -350,7 +352,9 @@ def _notes(kind: EventType, events: Sequence[Event]) -> tuple[str, ...]:
         said.append(f"It {_end_words(events)}.")
     if kind is EventType.IMAGE_PUBLISHED and EventType.TAG_ROLLED_BACK in kinds:
         said.append("A tag was rolled back.")
-    was = _first(events, "digest", "was")
+    was, now = _first(events, "digest", "was"), _first(events, "digest", "now")
+    if kind in _USABLE and now and _is_gone(events):
+        said.append(f"Nobody can use {short(now)}: it is not in the registry any more.")
     if kind is EventType.TAG_ROLLED_BACK and was:
         said.append(f"Leave {short(was)}, if you are on it.")
     if kind in (EventType.IMAGE_FAILED, EventType.IMAGE_BLOCKED) and was:

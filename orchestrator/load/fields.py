@@ -12,7 +12,14 @@ from orchestrator.load.fields_run import (
     SBOM,
     TIMEOUT,
 )
-from orchestrator.load.fields_tell import FEEDS, MAIL, SCANNER, SUBSCRIPTIONS, TEAM_SUBSCRIPTIONS
+from orchestrator.load.fields_tell import (
+    FEEDS,
+    MAIL,
+    SCANNER,
+    SUBSCRIPTIONS,
+    TEAM_SUBSCRIPTIONS,
+    TRUST_TEAM_FILES,
+)
 from orchestrator.load.fields_upstream import (
     ON_CHANGE,
     ON_PARENT_CHANGE,
@@ -333,6 +340,7 @@ HIERARCHY = Record(
         ),
         "promote": PROMOTE,
         "subscriptions": SUBSCRIPTIONS,
+        "trust_team_files": TRUST_TEAM_FILES,
         "mail": MAIL,
         "feeds": FEEDS,
         "scanner": SCANNER,

@@ -43,7 +43,7 @@ ARGUMENT = Text("text", check=check_argument, longest=4096, loose=True)
 _ALLOW_INTERNAL = Field(
     Flag(),
     "Whether it may be on a private network or on this machine. Without it, no such address is "
-    "ever connected to.",
+    "ever connected to. Outside the hierarchy file only with its `trust_team_files`.",
     default=False,
 )
 
@@ -82,7 +82,8 @@ SLACK = Record(
         "token": Field(SECRET_SOURCE, "Where the bot's token is: env:NAME or file:PATH."),
         "api": Field(
             BASE_URL,
-            "Address of the Web API, for what speaks like Slack.",
+            "Address of the Web API, for what speaks like Slack. Outside the hierarchy file only "
+            "with its `trust_team_files`.",
             default="https://slack.com/api",
         ),
         "allow_internal": _ALLOW_INTERNAL,
@@ -171,7 +172,11 @@ _ENTRY = {
         "Atom and JSON Feed files in the directory that the hierarchy file's `feeds` names: the "
         "`team`'s own feed (also `true`), those of the `images` it is about, or `both`.",
     ),
-    "command": Field(COMMAND, "A program that gets the events on its standard input."),
+    "command": Field(
+        COMMAND,
+        "A program that gets the events on its standard input. Outside the hierarchy file only "
+        "with its `trust_team_files`.",
+    ),
     "apprise": Field(
         SECRET_SOURCE,
         "Anything that Apprise knows: where its address is, env:NAME or file:PATH. Needs the "
@@ -203,6 +208,15 @@ TEAM_SUBSCRIPTIONS = Field(
     "What the team hears of, and where.",
     required=True,
     example="subscriptions: []",
+)
+
+TRUST_TEAM_FILES = Field(
+    Flag(),
+    "Whether subscriptions in teams' files, and in those under `include`, may say what else only "
+    "this file may: `command`, `allow_internal: true` and Slack's `api`; and name any variable or "
+    "file as a secret. Without it only variables that begin with their team: PAYMENTS_HOOK is "
+    "one of payments.",
+    default=False,
 )
 
 MAIL = Field(

@@ -202,6 +202,7 @@ def _of_team(values: Values, file: Included, problems: Problems) -> list[Values]
         what = f"the file of team {shown(team)} is called {shown(f'{stem}{TEAMS_ENDING}')}"
         hint = f"write `team: {stem}`, or call the file {team}{TEAMS_ENDING}"
         problems.error("OTHER-TEAM", team, what, hint)
+        team = team.at_same_place(stem)  # The file's owners answer for what else is wrong.
     subscriptions: list[Values] = list(values.get("subscriptions", ()))
     for subscription in subscriptions:
         if team is not None:

@@ -176,6 +176,8 @@ def _read(kind: Kind, node: Node, key: Scalar, name: str, problems: Problems, ax
     if not isinstance(node, Mapping):
         fields = kind.fields.values() if isinstance(kind, Record) else ()
         needed = ", ".join(field.example for field in fields if field.required and field.example)
+        if isinstance(kind, Record) and kind.one_of:
+            needed = kind.fields[kind.one_of[0]].example
         hint = f"for example `{{{needed}}}`" if needed else ""
         if isinstance(kind, MapOf) and isinstance(kind.value, Text):
             hint = "write `{NAME: VALUE}`"
@@ -243,6 +245,8 @@ def _read_whole(kind: Whole, node: Node, name: str, problems: Problems) -> int |
 def _read_list(kind: ListOf, node: Node, name: str, problems: Problems, axes: Axes) -> Items | None:
     if not isinstance(node, Sequence):
         hint = "write [ ] around it" if isinstance(node, Scalar) else ""
+        if isinstance(node, Mapping) and isinstance(kind.item, Record):
+            hint = "write `- ` before the first key of each item"
         _wrong_type(node, name, "a list", problems, hint)
         return None
     if len(node.items) < kind.least:

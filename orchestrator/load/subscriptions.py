@@ -8,6 +8,7 @@ from orchestrator.load.draft import Draft
 from orchestrator.load.fields_tell import CHANNELS
 from orchestrator.load.problems import Spot, shown
 from orchestrator.load.read import Values
+from orchestrator.load.trust import check_trust
 from orchestrator.load.yaml_nodes import Scalar
 from orchestrator.model.selector import Selector, Trait, glob_test, read_selector
 
@@ -32,6 +33,7 @@ def check_subscriptions(draft: Draft, tags: Collection[str] | None) -> None:
         check.selectors(subscription)
         check.tags(subscription)
         check.channels(subscription)
+    check_trust(draft)
 
 
 class _Subscriptions:

@@ -88,6 +88,7 @@ class Changes:
         fixed: gravest first; None: nobody looked.
         introduced: gravest first; None: nobody looked.
         sizes: of each platform.
+        left_out: ``packages``, ``fixed`` and the like → how many more there are than anybody lists.
     """
 
     known: bool = False
@@ -100,6 +101,7 @@ class Changes:
     fixed: tuple[Weakness, ...] | None = None
     introduced: tuple[Weakness, ...] | None = None
     sizes: tuple[SizeLine, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

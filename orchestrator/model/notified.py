@@ -45,6 +45,7 @@ class Notified:
         waits: receivers that get theirs later, one entry each.
         dead: receivers that a message was given up for, one entry each.
         later: runs of which nobody was told yet.
+        killed: ids of runs that never ended; nobody is told before somebody has ended them.
         left: nothing was sent, and why: words that go on ``not sent: …``; empty: it was tried.
         problem: what went wrong with telling itself; empty: nothing.
     """
@@ -54,6 +55,7 @@ class Notified:
     waits: tuple[Unreached, ...] = ()
     dead: tuple[Unreached, ...] = ()
     later: tuple[Later, ...] = ()
+    killed: tuple[str, ...] = ()
     left: str = ""
     problem: str = ""
 

@@ -117,6 +117,11 @@ class StepResult:
     tries: int = 1
 
     @property
+    def has_changed(self) -> bool:
+        """Whether it led to another digest than was there before."""
+        return bool(self.digest) and self.digest != self.was
+
+    @property
     def was_stopped(self) -> bool:
         """Whether it was cancelled by somebody, and not by the failure of another image."""
         return self.outcome is Outcome.CANCELLED and not self.blocked_by

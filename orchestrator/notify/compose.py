@@ -21,9 +21,11 @@ from orchestrator.model.publication import read_publication
 from orchestrator.model.run import JournalledMove, StepResult
 from orchestrator.model.time import seconds_of
 from orchestrator.notify import of_image, of_run
+from orchestrator.notify.bounds import bounded_data
 from orchestrator.notify.cdevents import artifact_published
 from orchestrator.notify.diary import RunDiary, images_by_name, read_diary
 from orchestrator.notify.facts import MoveFact, move_facts
+from orchestrator.notify.indexes import Indexes
 from orchestrator.notify.of_change import Looked, Looking, Pair, look_at
 from orchestrator.notify.reasons import Reasons
 from orchestrator.notify.standing import Moved, moved_upstreams
@@ -76,13 +78,14 @@ def compose(announcements: Iterable[Announcement], site: Composing) -> tuple[Ann
         Unavailable: it was stopped.
     """
     facts = tuple(announcements)
-    desk = _Desk(site)
+    indexes = Indexes(site.registry)
+    desk = _Desk(site, indexes)
     subjects: dict[str, _Subject] = {}
     for each in facts:
         subject = desk.subject_of(each)
         if subject is not None:
             subjects[each.id] = subject
-    looked = _look_at_all(facts, subjects, site)
+    looked = _look_at_all(facts, subjects, site, indexes)
     composed: list[Announcement] = []
     for each in facts:
         about = subjects.get(each.id)
@@ -107,7 +110,10 @@ class _Subject:
 
 
 def _look_at_all(
-    facts: Iterable[Announcement], subjects: Mapping[str, _Subject], site: Composing
+    facts: Iterable[Announcement],
+    subjects: Mapping[str, _Subject],
+    site: Composing,
+    indexes: Indexes,
 ) -> dict[Pair, Looked]:
     """Return what the registry has of every pair, each looked at once."""
     now_s = site.clock.now_s()
@@ -120,6 +126,7 @@ def _look_at_all(
     looking = Looking(
         hierarchy=site.hierarchy,
         registry=site.registry,
+        indexes=indexes,
         scanner=site.scanner,
         cancelled=site.cancelled,
     )
@@ -136,8 +143,9 @@ def _look_at_all(
 class _Desk:
     """What is read of the diary while facts are composed, each once."""
 
-    def __init__(self, site: Composing) -> None:
+    def __init__(self, site: Composing, indexes: Indexes) -> None:
         self._site = site
+        self._indexes = indexes
         self._images = images_by_name(site.hierarchy)
         self._diaries: dict[str, RunDiary] = {}
         self._reasons: dict[str, Reasons] = {}
@@ -168,7 +176,8 @@ class _Desk:
         if data is None:
             return {}
         diary = self._diary(fact.run)
-        data = {"hierarchy": fact.hierarchy, "run": of_run.run_data(diary.run), **data}
+        run = of_run.run_data(diary.run)
+        data = bounded_data({"hierarchy": fact.hierarchy, "run": run, **data})
         source = f"urn:gold-orchestrator:hierarchy:{fact.hierarchy}"
         if fact.type is EventType.ARTIFACT_PUBLISHED:
             return artifact_published(fact, source, data)
@@ -177,12 +186,17 @@ class _Desk:
             "id": fact.id,
             "source": source,
             "type": f"{NAMESPACE}.{fact.type}.v1",
-            "subject": fact.subject,
+            "subject": self._subject(fact),
             "time": fact.at,
             "datacontenttype": "application/json",
             "dataschema": f"urn:gold-orchestrator:schema:{fact.type}:1",
             "data": data,
         }
+
+    def _subject(self, fact: Announcement) -> str:
+        """Return what a fact is about; an image by the id that it has now."""
+        image = self._images.get(fact.subject) if fact.type.is_of_image else None
+        return image.id if image else fact.subject
 
     def _data(
         self, fact: Announcement, subject: _Subject | None, looked: Looked
@@ -246,7 +260,7 @@ class _Desk:
         if was is None:
             # The run that found out that it came true is not the one that published it.
             try:
-                index = self._site.registry.manifest(where, fact.digest)
+                index = self._indexes.manifest(where, fact.digest)
             except RegistryUnavailable:
                 index = None  # To look at it will say so.
             publication = read_publication(index) if index else None

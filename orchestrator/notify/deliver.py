@@ -64,7 +64,7 @@ class Delivering:
     clock: Clock
     until_s: float = inf
     stopping: threading.Event = field(default_factory=threading.Event)
-    threads: int = 16
+    threads: int = 32
     seen: Callable[[Delivery], None] = lambda _: None
     crash: CrashPoints = NO_CRASH
 

@@ -185,7 +185,9 @@ _DEFINITIONS: Schema = {
             "floating": _list({"type": "string"}, "Those that the run has put on the digest."),
         }
     ),
-    "from": _text("What goes behind FROM: REPOSITORY:TAG@DIGEST; empty: there is nothing."),
+    "from": _text(
+        "What goes behind FROM: REPOSITORY:TAG@DIGEST; empty: there is nothing, or not any more."
+    ),
     "platforms": _map(
         _object({"digest": _DIGEST, "was_bytes": _BYTES, "now_bytes": _BYTES}),
         "Platform → its manifest, and the compressed size of its layers; null: not known.",
@@ -200,12 +202,13 @@ _DEFINITIONS: Schema = {
                 ),
                 "root": _list(
                     _object({"image": _text(), **_REASON}, optional=_REASON_MORE),
-                    "Why the first image of the chain changed; empty where it is this one.",
+                    "Why the first image of the chain changed, at most 10 reasons; empty where "
+                    "it is this one.",
                 ),
             },
             optional=(*_REASON_MORE, "root"),
         ),
-        "Why the run did something to the image, the most telling first.",
+        "Why the run did something to the image, the most telling first; at most 100.",
     ),
     "lineage": _list(
         _object(
@@ -226,9 +229,14 @@ _DEFINITIONS: Schema = {
             "security": _maybe(
                 "boolean", "Whether known vulnerabilities were fixed; null: nobody can tell."
             ),
+            "security_updates": _list(
+                {"type": "string"},
+                "Packages that were updated for security, in the image or one below it, as the "
+                "package manager said before the build; at most 500.",
+            ),
             "unknown": _text("Why it is not known what changed; empty: see the platforms."),
         },
-        optional=("unknown",),
+        optional=("security_updates", "unknown"),
     ),
     "platform_change": _object(
         {
@@ -262,8 +270,11 @@ _DEFINITIONS: Schema = {
             "fixed": _VULNERABILITIES,
             "introduced": _VULNERABILITIES,
             "unscanned": _text("Why the scanner knows nothing; or empty."),
+            "left_out": _map(
+                _COUNT, "List → how many entries it has no room for; a list has at most 500."
+            ),
         },
-        optional=("was_bytes", "now_bytes", "unscanned"),
+        optional=("was_bytes", "now_bytes", "unscanned", "left_out"),
     ),
     "links": _object({"source": _text("The commit, for browsers.")}, optional=("source",)),
     "failure": _object(

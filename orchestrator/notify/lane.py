@@ -23,8 +23,8 @@ LONGEST_ASKED_S = 24 * 3600.0
 LASTS_S = 3 * 24 * 3600.0
 #: but not before so many tries: nobody may have sent anything for a week.
 FEWEST_TRIES = 3
-#: Tries in a row that a receiver may leave unanswered before it is left alone. One that did not
-#: answer when it was last tried gets one.
+#: Tries in a row that a receiver may leave unanswered before it is left alone. One that was left
+#: alone gets one, and one more with a message that was never tried, if there is one.
 MOST_FAILURES = 3
 #: Longest pause that a receiver may ask for and that is waited for, instead of leaving the rest to
 #: the next time: what limits how often one may come asks for a second or a minute.
@@ -63,7 +63,9 @@ class Answered:
 class Lane:
     """What waits for one receiver, in its order. For one thread at a time.
 
-    A message is held as long as an earlier one waits that is about one of its images.
+    A message is held as long as an earlier one waits that is about one of its images. Once one is
+    not taken again, what was never tried is next: it may be those messages that the receiver does
+    not take, and not the receiver that takes nothing.
 
     Args:
         target: where the receiver is.
@@ -74,6 +76,7 @@ class Lane:
 
     Attributes:
         target: where the receiver is.
+        place: its name, which is the same for every team that has this target.
         is_suspect: it did not answer when it was last tried.
     """
 
@@ -85,6 +88,7 @@ class Lane:
         waiting: Callable[[], Iterable[Delivery]],
     ) -> None:
         self.target = target
+        self.place = state.receiver
         was_paused = bool(state.paused_until_s)
         self.is_suspect = was_paused or tries > 0
         self._state = state
@@ -94,6 +98,8 @@ class Lane:
         self._kept: list[Delivery] = []
         self._held: set[str] = set()
         self._failures = 0
+        #: Of what was not taken since the receiver last took something.
+        self._most_tries = 0
         self._most_failures = 1 if was_paused else MOST_FAILURES
 
     def next(self, now_s: float) -> Delivery | None:
@@ -123,42 +129,62 @@ class Lane:
             now_s: seconds since 1970.
             left_s: seconds until nothing is sent any more.
         """
-        tried = replace(delivery, tries=delivery.tries + 1, why=sent.why, only=sent.left)
+        delivered = sent.reception is Reception.DELIVERED
+        # Those who were left before are left still, if nobody says who is.
+        left = () if delivered else sent.left or delivery.only
+        tried = replace(delivery, tries=delivery.tries + 1, why=sent.why, only=left)
         if sent.reception is Reception.RETRY:
-            # Those who were left before are left still, if nobody says who is.
-            tried = replace(tried, only=sent.left or delivery.only)
             return self._not_taken(tried, sent, now_s, left_s)
-        self.is_suspect, self._failures, self._most_failures = False, 0, MOST_FAILURES
+        self.is_suspect, self._most_failures = False, MOST_FAILURES
+        self._failures = self._most_tries = 0
         if sent.reception is Reception.GONE:
             return self._gone(tried, now_s)
-        delivered = sent.reception is Reception.DELIVERED
         over = _over(tried, DeliveryState.DELIVERED if delivered else DeliveryState.DEAD)
         return Answered(deliveries=(over,), state=self._news(self._content))
 
     def _not_taken(self, tried: Delivery, sent: Sent, now_s: float, left_s: float) -> Answered:
         self.is_suspect = True
         self._failures += 1
+        self._most_tries = max(self._most_tries, tried.tries)
         asked_s = _asked_s(sent)
         if _is_overdue(tried, now_s) and tried.tries >= FEWEST_TRIES:
             tried = _over(tried, DeliveryState.DEAD)
         else:
             tried = replace(tried, next_at_s=now_s + _next_s(tried, asked_s, now_s))
             self._keep(tried)
-        if self._failures >= self._most_failures:
+        another = tried.tries > 1 and self._untried_first()
+        if self._failures >= self._most_failures + (another and self._most_failures == 1):
             return self._silent(tried, asked_s, now_s)
         if asked_s is None:
             return Answered(deliveries=(tried,))
         if asked_s > min(LONGEST_WAIT_S, left_s):
             return self._silent(tried, asked_s, now_s)
-        # What was asked for is over by then: the oldest is the next again.
-        self._todo = deque((*self._kept, *self._todo))
+        # What was asked for is over by then, also if somebody sets the clock back meanwhile: the
+        # oldest is the next again.
+        now = replace(tried, next_at_s=0.0)
+        kept = (now if each.id == tried.id else each for each in self._kept)
+        self._todo = deque((*kept, *self._todo))
         self._kept, self._held = [], set()
         return Answered(deliveries=(tried,), wait_s=asked_s)
+
+    def _untried_first(self) -> bool:
+        """Let what was never tried and may be sent be the next; say whether there is any."""
+        untried: list[Delivery] = []
+        rest: list[Delivery] = []
+        held = set(self._held)
+        for each in self._todo:
+            if each.tries or not held.isdisjoint(each.images):
+                rest.append(each)
+                held.update(each.images)
+            else:
+                untried.append(each)
+        self._todo = deque((*untried, *rest))
+        return bool(untried)
 
     def _silent(self, tried: Delivery, asked_s: float | None, now_s: float) -> Answered:
         """Leave the receiver alone; what waited for too long does not wait for its own tries."""
         rest = (*self._kept, *self._todo)
-        most_tries = max(each.tries for each in (tried, *rest))
+        most_tries = max((self._most_tries, *(each.tries for each in rest)))
         why = f"its receiver takes nothing: {tried.why}"
         dead = {
             each.id: _over(replace(each, why=each.why or why), DeliveryState.DEAD)

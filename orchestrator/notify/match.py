@@ -204,9 +204,6 @@ def _filter_of(subscription: Subscription) -> Callable[[_Fact], bool]:
     def fits(fact: _Fact) -> bool:
         type_ = fact.announcement.type
         data = _inside(fact.announcement.event, "data")
-        if type_ is EventType.ARTIFACT_PUBLISHED:
-            # CDEvents has a place of its own for what is not in its vocabulary.
-            data = _inside(data, "customData")
         # CDEvents has a place of its own for what is ours.
         data = _inside(data, "customData") or data
         if type_ in _WITH_CHANGES and _inside(data, "change").get(subscription.change) is False:

@@ -8,21 +8,22 @@ says so.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from orchestrator.decide.verdicts import immutable_tag
 from orchestrator.doors.protocols import Registry
 from orchestrator.doors.protocols_sbom import SbomAnswer
 from orchestrator.doors.protocols_scanner import Scanner
-from orchestrator.errors import CheckFailed, OrchestrateError, RegistryUnavailable
+from orchestrator.errors import CheckFailed, OrchestrateError, RegistryUnavailable, Unavailable
 from orchestrator.model.change import ImageChange, PlatformChange
 from orchestrator.model.hierarchy import Hierarchy, Image
 from orchestrator.model.manifest import Manifest
 from orchestrator.model.names import Repository, is_tag, short_digest
 from orchestrator.model.publication import Publication, read_publication
+from orchestrator.notify.bounds import MOST_LISTED, listed
 from orchestrator.observe.change import Comparing, Side, compare
-from orchestrator.observe.lineage import Lineage, lineage_of, places_of
+from orchestrator.observe.lineage import Lineage, Manifests, lineage_of, places_of
 from orchestrator.render.json_change import platform_json
 
 #: Of what `orchestrate diff --files` tells; nobody asks for these here.
@@ -54,12 +55,14 @@ class Looking:
     Attributes:
         hierarchy: knows where images are.
         registry: the door.
+        indexes: what of it was read already; one image is the parent of many.
         scanner: looks up vulnerabilities; None: none is configured.
         cancelled: set it to stop.
     """
 
     hierarchy: Hierarchy
     registry: Registry
+    indexes: Manifests
     scanner: Scanner | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
 
@@ -70,6 +73,7 @@ class Looked:
 
     Attributes:
         index: what ``now`` names; None: it is gone, or was not read.
+        gone: ``now`` is not in the registry any more.
         change: platform by platform; None: nobody knows, and ``unknown`` says why.
         lineage: of ``now``.
         immutable: the tag that names ``now`` for ever; empty: none that anybody knows does.
@@ -78,6 +82,7 @@ class Looked:
     """
 
     index: Manifest | None = None
+    gone: bool = False
     change: ImageChange | None = None
     lineage: Lineage = field(default_factory=Lineage)
     immutable: str = ""
@@ -113,9 +118,12 @@ def look_at(pair: Pair, looking: Looking, *, insist: bool) -> Looked:
         Unavailable: it was stopped.
     """
     try:
+        if looking.cancelled.is_set():
+            raise Unavailable("there was no time left to ask for what changed")
         return _look_at(pair, looking)
     except (RegistryUnavailable, CheckFailed) as error:
-        if insist and error.transient:
+        # Who is asked to be quick may have given up too early, and what is told stays told.
+        if (insist and error.transient) or looking.cancelled.is_set():
             raise
         said = _sentence(error)
         return Looked(unknown=said, lineage=Lineage(unknown=said))
@@ -123,15 +131,19 @@ def look_at(pair: Pair, looking: Looking, *, insist: bool) -> Looked:
 
 def _look_at(pair: Pair, looking: Looking) -> Looked:
     registry = looking.registry
-    index = registry.manifest(pair.repository, pair.now)
+    index = looking.indexes.manifest(pair.repository, pair.now)
     if index is None:
         said = f"{short_digest(pair.now)} is not in the registry any more"
-        return Looked(unknown=said, lineage=Lineage(unknown=said))
+        return Looked(gone=True, unknown=said, lineage=Lineage(unknown=said))
+    try:
+        index.platforms()
+    except ValueError as error:
+        raise CheckFailed(f"{pair.repository}@{pair.now}: {error}") from error
     publication = read_publication(index)
     lineage = Lineage(unknown=f"{short_digest(pair.now)} is no build of ours")
     immutable = ""
     if publication is not None:
-        lineage = lineage_of(publication, looking.hierarchy, registry)
+        lineage = lineage_of(publication, looking.hierarchy, looking.indexes)
         # By another template than that of its run, it may be the name of nothing.
         tag = immutable_tag(pair.image, publication)
         if is_tag(tag) and registry.resolve(pair.repository, tag) == pair.now:
@@ -140,7 +152,7 @@ def _look_at(pair: Pair, looking: Looking) -> Looked:
     if pair.was is None:
         unknown = "nobody knows what was there before"
     elif pair.was:
-        before = _place_of(pair.was, pair, registry)
+        before = _side_of(pair.was, pair, looking.indexes)
         if before is None:
             unknown = f"{short_digest(pair.was)} is not in the registry any more"
     comparing = Comparing(
@@ -151,16 +163,17 @@ def _look_at(pair: Pair, looking: Looking) -> Looked:
     )
     change: ImageChange | None
     try:
-        change = compare(before, Side(repository=pair.repository, digest=pair.now), comparing)
+        after = Side(repository=pair.repository, digest=pair.now, top=index)
+        change = compare(before, after, comparing)
     except CheckFailed as error:
         change, unknown = None, unknown or _sentence(error)
     return Looked(index=index, change=change, lineage=lineage, immutable=immutable, unknown=unknown)
 
 
-def _place_of(digest: str, pair: Pair, registry: Registry) -> Side | None:
+def _side_of(digest: str, pair: Pair, indexes: Manifests) -> Side | None:
     for place in dict.fromkeys((pair.repository, *places_of(pair.image))):
-        if registry.resolve(place, digest) is not None:
-            return Side(repository=place, digest=digest)
+        if (top := indexes.manifest(place, digest)) is not None:
+            return Side(repository=place, digest=digest, top=top)
     return None
 
 
@@ -179,16 +192,22 @@ def change_data(
         security_updates: names of packages for whose security fixes it was built.
     """
     platforms = _told(pair, looked)
-    packages = _packages(pair, platforms.values())
+    every = platforms.values()
+    packages = _packages(pair, every)
+    arrived = _arrived(packages, every, security_updates)
+    urgent = {*arrived, *(fault.package for one in every for fault in one.fixed or ())}
     return {
-        "platforms": {
-            name: {key: said for key, said in platform_json(one).items() if key not in _NOT_TOLD}
-            for name, one in platforms.items()
-        },
+        "platforms": {name: _platform(one, urgent) for name, one in platforms.items()},
         "packages": packages,
-        "security": _security(packages, platforms.values(), security_updates),
+        "security": _security(packages, every, arrived),
+        "security_updates": sorted(arrived)[:MOST_LISTED],
         "unknown": looked.unknown,
     }
+
+
+def _platform(one: PlatformChange, urgent: Set[str]) -> dict[str, object]:
+    said = {key: said for key, said in platform_json(one).items() if key not in _NOT_TOLD}
+    return listed(said, urgent)
 
 
 def _told(pair: Pair, looked: Looked) -> Mapping[str, PlatformChange]:
@@ -219,18 +238,28 @@ def _packages(pair: Pair, platforms: Iterable[PlatformChange]) -> bool | None:
     return False if every and all(one.packages == () for one in every) else None
 
 
+def _arrived(
+    packages: bool | None, platforms: Collection[PlatformChange], updates: Iterable[str]
+) -> frozenset[str]:
+    """Return the updates that are in the image, as far as anybody knows, by the names there."""
+    if packages is False:
+        return frozenset()
+    changed = {package.name for one in platforms for package in one.packages or ()}
+    unsaid = not platforms or any(one.packages is None for one in platforms)
+    found: set[str] = set()
+    for name in updates:
+        # Of a foreign architecture apt says which.
+        there = [each for each in (name, name.partition(":")[0]) if each in changed]
+        found.update(there[:1] or ([name] if unsaid else []))
+    return frozenset(found)
+
+
 def _security(
-    packages: bool | None, platforms: Iterable[PlatformChange], updates: Collection[str]
+    packages: bool | None, platforms: Collection[PlatformChange], arrived: Collection[str]
 ) -> bool | None:
     """Say whether known vulnerabilities were fixed; None: nobody can tell."""
     if packages is False:
         return False  # The same packages have the same faults.
-    every = list(platforms)
-    if any(one.fixed for one in every):
+    if arrived or any(one.fixed for one in platforms):
         return True
-    changed = {package.name for one in every for package in one.packages or ()}
-    unsaid = any(one.packages is None for one in every) or not every
-    for name in updates:
-        if unsaid or name in changed or name.partition(":")[0] in changed:
-            return True
-    return False if every and all(one.fixed == () for one in every) else None
+    return False if platforms and all(one.fixed == () for one in platforms) else None

@@ -62,7 +62,7 @@ def content_data(
     return {
         "digest": {"was": pair.was or "", "now": pair.now},
         "tags": tags,
-        "from": from_line(pair, immutable),
+        "from": "" if looked.gone else from_line(pair, immutable),
         "platforms": _platforms(told),
         "reasons": reasons.told(told.result.image if told.result else pair.image.id),
         **lineage_data(looked.lineage),
@@ -84,6 +84,7 @@ def gone_data(was: str, moved: str) -> dict[str, object]:
             "platforms": {},
             "packages": None,
             "security": None,
+            "security_updates": [],
             "unknown": f"the tag {moved} is gone",
         },
         "links": {},
@@ -173,13 +174,16 @@ def security_updates(image: Image, diary: RunDiary) -> frozenset[str]:
     if diary.plan is None:
         return frozenset()
     steps = {step.image: step for step in diary.plan.steps}
+    results = diary.results
     found: set[str] = set()
     waiting = [step.image] if (step := diary.step_of(image)) else []
     seen = set(waiting)
     while waiting:
         here = steps[waiting.pop()]
         found.update(update.package for update in here.updates if update.security)
-        below = [need for need in here.needs if need in steps and need not in seen]
+        # Of a parent that came out as it was nothing arrived.
+        same = {need for need in here.needs if need in results and not results[need].has_changed}
+        below = [need for need in here.needs if need in steps and need not in {*seen, *same}]
         seen.update(below)
         waiting += below
     return frozenset(found)

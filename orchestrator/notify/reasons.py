@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from orchestrator.model.plan import ADVISORY, WAITING, Cause, Decision, Reason
-from orchestrator.model.run import StepResult
 from orchestrator.notify.diary import RunDiary
 from orchestrator.render.reason_words import reason_words
 
 _OF_PARENT = (Cause.PARENT_MOVED, Cause.PARENT_PENDING, Cause.PARENT_ADDED)
 _OF_UPSTREAM = (Cause.UPSTREAM_MOVED,)
-#: Reasons that are told of what a chain begins with; all are in the event of that image.
-_MOST_ROOTS = 10
+#: Reasons that are told of an image, and of what a chain begins with.
+_MOST_REASONS, _MOST_ROOTS = 100, 10
 
 
 class Reasons:
@@ -34,7 +33,7 @@ class Reasons:
         """Return the reasons of an image, the most telling first, as an event has them."""
         return [
             {**_said(reason), "chain": list(chain), "root": self._root(image, chain)}
-            for reason in self._reasons(image)
+            for reason in _urgent_first(self._reasons(image))[:_MOST_REASONS]
             for chain in [self._chain_of(image, reason)]
         ]
 
@@ -42,9 +41,9 @@ class Reasons:
         """Return why a chain's first image changed in the run; nothing where it is this one."""
         first = next((name for name in chain if name in self._decisions), image)
         result = self._results.get(first)
-        if first == image or result is None or not _has_changed(result):
+        if first == image or result is None or not result.has_changed:
             return []
-        reasons = self._reasons(first)[:_MOST_ROOTS]
+        reasons = _urgent_first(self._reasons(first))[:_MOST_ROOTS]
         return [{"image": first, **_said(reason)} for reason in reasons]
 
     def _reasons(self, image: str) -> tuple[Reason, ...]:
@@ -64,7 +63,7 @@ class Reasons:
         result = self._results.get(reason.subject)
         if result is None or not result.outcome.is_success:
             return reason
-        if not _has_changed(result):
+        if not result.has_changed:
             return None
         return replace(reason, cause=Cause.PARENT_MOVED, was=result.was, now=result.digest)
 
@@ -81,9 +80,16 @@ class Reasons:
             self._chains[image] = (image,)  # Whatever a damaged plan says: no circles.
             result = self._results.get(image)
             reasons = self._reasons(image)
-            if result is not None and _has_changed(result) and reasons:
+            if result is not None and result.has_changed and reasons:
                 self._chains[image] = self._chain_of(image, reasons[0])
         return self._chains[image]
+
+
+def _urgent_first(reasons: Iterable[Reason]) -> list[Reason]:
+    def is_urgent(reason: Reason) -> bool:
+        return reason.cause is Cause.PACKAGES and reason.because == "security"
+
+    return sorted(reasons, key=lambda reason: not is_urgent(reason))
 
 
 def _said(reason: Reason) -> dict[str, object]:
@@ -95,7 +101,3 @@ def _said(reason: Reason) -> dict[str, object]:
         "now": reason.now,
         "because": reason.because,
     }
-
-
-def _has_changed(result: StepResult) -> bool:
-    return bool(result.digest) and result.digest != result.was

@@ -113,6 +113,8 @@ def _event(hierarchy: Hierarchy, image: Image | None, at: str, unique: str) -> d
                 },
                 "packages": True,
                 "security": None,
+                "security_updates": [],
+                "unknown": "",
             },
             "links": {},
         },

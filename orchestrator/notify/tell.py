@@ -111,7 +111,8 @@ def announce(site: Telling) -> tuple[Later, ...]:
         images = published.pop(run.id, [])
         if not is_settled(run, hierarchy, history):
             kept_back.update(each.subject for each in images)
-            later.append(Later(run=run.id, why="nobody knows yet where one of its tags is"))
+            why = "nobody knows where one of its tags is; `orchestrate resume` or the next run asks"
+            later.append(Later(run=run.id, why=why))
             continue
         facts = facts_of(run, hierarchy, history, site.clock.now_s())
         tell((*_begun(run, history), *images, *artifacts_of(images), *facts), run.id, whole=True)

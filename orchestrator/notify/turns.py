@@ -15,6 +15,8 @@ class Turns:
 
     Receivers that did not answer when they were last tried never have more than half of the
     threads, and only those that no other one needs: a thousand dead ones slow nobody down.
+    Where a place has asked for a pause, every lane to it keeps that, and from then on one of them
+    is away at a time: several teams may share an address that takes one message a second.
 
     Args:
         lanes: in the order of the first turns.
@@ -43,6 +45,8 @@ class Turns:
         self._most_suspects = max(threads // 2, 1)
         #: Lane that has its turn → whether it was a suspect when it got it.
         self._away: dict[Lane, bool] = {}
+        #: Places that have asked for a pause.
+        self._limited: set[str] = set()
         self._watched = False
         #: Set when somebody rests, so that who waits for another one looks again.
         self._another = threading.Event()
@@ -97,6 +101,7 @@ class Turns:
         with self._changed:
             del self._away[lane]
             if wait_s:
+                self._limited.add(lane.place)
                 self._resting.append((self._clock.monotonic_s() + wait_s, lane))
                 self._another.set()
             elif wait_s is not None:
@@ -107,11 +112,20 @@ class Turns:
         (self._suspects if lane.is_suspect else self._ready).append(lane)
 
     def _next(self) -> Lane | None:
-        if self._ready:
-            return self._ready.popleft()
-        if self._suspects and sum(self._away.values()) < self._most_suspects:
-            return self._suspects.popleft()
-        return None
+        lane = self._free(self._ready)
+        if lane is None and sum(self._away.values()) < self._most_suspects:
+            lane = self._free(self._suspects)
+        return lane
+
+    def _free(self, lanes: deque[Lane]) -> Lane | None:
+        """Take the first lane whose place keeps nobody waiting."""
+        busy = self._limited and self._limited.intersection(
+            lane.place for lane in (*self._away, *(lane for _, lane in self._resting))
+        )
+        found = next((lane for lane in lanes if lane.place not in busy), None)
+        if found is not None:
+            lanes.remove(found)
+        return found
 
     def _wake(self) -> None:
         """Let those line up whose rest is over."""
@@ -119,7 +133,9 @@ class Turns:
         for resting in sorted(self._resting, key=lambda resting: resting[0]):
             if resting[0] <= now_s:
                 self._resting.remove(resting)
-                self._line_up(resting[1])
+                # Who rests was not answered; before others of its place, which would else take
+                # what it waited for.
+                self._suspects.appendleft(resting[1])
 
     def _wait(self) -> None:
         """Wait for a change: one of the threads for whoever rests, the others for these."""

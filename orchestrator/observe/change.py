@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -17,10 +16,11 @@ from orchestrator.doors.protocols_sbom import Sboms
 from orchestrator.doors.protocols_scanner import Scanner
 from orchestrator.errors import CheckFailed, Unavailable
 from orchestrator.explain.change import Contents, platform_change
-from orchestrator.model.change import ImageChange
+from orchestrator.model.change import ImageChange, PlatformChange
 from orchestrator.model.image_config import diff_ids
+from orchestrator.model.image_config import platform as platform_of
 from orchestrator.model.manifest import Manifest
-from orchestrator.model.names import Repository, normal_platform
+from orchestrator.model.names import Repository
 from orchestrator.observe.sboms import Inside, inside
 
 #: Platforms looked at side by side, old and new ones.
@@ -90,6 +90,15 @@ def compare(was: Side | None, now: Side, comparing: Comparing) -> ImageChange:
         RegistryUnavailable: a request failed.
         Unavailable: it was stopped.
     """
+    try:
+        changes = _changes(was, now, comparing)
+    except (ValueError, RecursionError) as error:
+        # Whoever may push put something there that is no image.
+        raise CheckFailed(f"{now.repository}: {error}") from error
+    return ImageChange(was=was.digest if was else "", now=now.digest, platforms=changes)
+
+
+def _changes(was: Side | None, now: Side, comparing: Comparing) -> dict[str, PlatformChange]:
     with ThreadPoolExecutor(PARALLEL, "compare") as pool:
         before = _platforms(was, comparing, pool) if was else {}
         after = _platforms(now, comparing, pool)
@@ -99,21 +108,17 @@ def compare(was: Side | None, now: Side, comparing: Comparing) -> ImageChange:
         pairs = list(zip(read[::2], read[1::2], strict=True))
         asked = [(one, other) for pair in pairs for one, other in (pair, pair[::-1])]
         seen = list(pool.map(lambda pair: _scanned(pair[0], pair[1], comparing), asked))
-    try:
-        changes = {
-            platform: platform_change(seen[2 * number], seen[2 * number + 1])
-            for number, platform in enumerate(both)
-        }
-    except ValueError as error:
-        raise CheckFailed(f"{now.repository}: {error}") from error
-    return ImageChange(was=was.digest if was else "", now=now.digest, platforms=changes)
+    return {
+        platform: platform_change(seen[2 * number], seen[2 * number + 1])
+        for number, platform in enumerate(both)
+    }
 
 
 def _platforms(side: Side, comparing: Comparing, pool: ThreadPoolExecutor) -> dict[str, _Shown]:
     top = side.top or _read(side, side.digest, comparing)
     if not top.is_index:
         only = _shown(side, None, top, comparing)
-        return {_platform_of(only): only}
+        return {platform_of(only.config): only}
     inside = top.platforms()
     shown = pool.map(
         lambda digest: _shown(side, top, _read(side, digest, comparing), comparing),
@@ -139,12 +144,6 @@ def _shown(side: Side, index: Manifest | None, manifest: Manifest, comparing: Co
         raise CheckFailed(f"{side.repository}: {error}") from error
     config = comparing.registry.blob(side.repository, digest)
     return _Shown(side=side, index=index, manifest=manifest, config=config)
-
-
-def _platform_of(shown: _Shown) -> str:
-    value = json.loads(shown.config)
-    words = [value.get(key) for key in ("os", "architecture", "variant")]
-    return normal_platform("/".join(str(word) for word in words if word))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

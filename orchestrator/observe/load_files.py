@@ -111,8 +111,13 @@ def _read_team(files: Files, path: str, left_bytes: int) -> Included:
         return Included(path, b"")
     found = _read(files, path, left_bytes)
     hint = f"correct it, or take it out of {TEAMS_DIRECTORY}/"
-    bad = (replace(each, code="BAD-TEAM-FILE", hint=hint) for each in found.problems)
-    return found._replace(problems=tuple(bad))
+    if path == TEAMS_DIRECTORY:
+        hint = "put a directory there that can be listed: it has the teams' files"
+    bad = tuple(
+        replace(each, code="BAD-TEAM-FILE", hint=hint) if each.code == "BAD-INCLUDE" else each
+        for each in found.problems
+    )
+    return found._replace(problems=bad)
 
 
 def _read(files: Files, path: str, left_bytes: int) -> Included:

@@ -21,7 +21,7 @@ from orchestrator.model.manifest import Manifest
 from orchestrator.model.names import Repository, short_digest
 from orchestrator.model.publication import read_publication
 from orchestrator.model.time import rfc3339
-from orchestrator.publish.tags import put_tag
+from orchestrator.publish.tags import put_immutable_tag, put_tag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ def publish(
         raise
     if winner.digest != claimed.digest:
         _claim_for(winner.digest, claimed.digest, publishing, history, clock)
-    put_tag(registry, publishing.repository, publishing.immutable, winner)
+    put_immutable_tag(registry, publishing.repository, publishing.immutable, winner)
     crash.reached(CrashPoint.IMMUTABLE_TAG_PUT)
     put_tag(registry, publishing.repository, key_tag(publishing.key), winner)
     crash.reached(CrashPoint.KEY_TAG_PUT)

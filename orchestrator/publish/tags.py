@@ -30,13 +30,15 @@ def put_immutable_tag(
         RegistryUnavailable: the registry said yes and did otherwise.
     """
     found = registry.resolve(repository, tag)
-    if found is not None and found != manifest.digest:
+    if found == manifest.digest:
+        return
+    if found is not None:
         raise TagConflict(
             f"{repository}:{tag} already points at {short_digest(found)}…, "
             f"not {short_digest(manifest.digest)}…",
             hint="immutable tags never move; find out who pushed it, or change `tags.immutable`",
         )
-    put_tag(registry, repository, tag, manifest)
+    _put(registry, repository, tag, manifest)
 
 
 def put_tag(registry: Registry, repository: Repository, tag: str, manifest: Manifest) -> None:
@@ -45,8 +47,11 @@ def put_tag(registry: Registry, repository: Repository, tag: str, manifest: Mani
     Raises:
         RegistryUnavailable: the registry said yes and did otherwise.
     """
-    if registry.resolve(repository, tag) == manifest.digest:
-        return
+    if registry.resolve(repository, tag) != manifest.digest:
+        _put(registry, repository, tag, manifest)
+
+
+def _put(registry: Registry, repository: Repository, tag: str, manifest: Manifest) -> None:
     registry.put_manifest(repository, tag, manifest)
     seen = registry.resolve(repository, tag)
     if seen != manifest.digest:

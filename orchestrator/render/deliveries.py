@@ -31,6 +31,9 @@ def notified_text(told: Notified, style: Style) -> str:
     for each in told.later:
         text = f"nobody is told of run {each.run} yet: {each.why}"
         lines += map(style.warn, style.wrap(text))
+    for run in told.killed:
+        text = f"run {run} was killed: `orchestrate resume` or the next run ends it and tells of it"
+        lines += map(style.warn, style.wrap(text))
     if told.dead:
         text = "`orchestrate notify` shows what was given up, `orchestrate notify replay` tries "
         lines += map(style.note, style.wrap(text + "it again."))
@@ -45,6 +48,7 @@ def notified_json(told: Notified) -> Object:
         "waits": [_unreached_object(each) for each in told.waits],
         "dead": [_unreached_object(each) for each in told.dead],
         "later": [{"run": each.run, "why": each.why} for each in told.later],
+        "killed": list(told.killed),
         "left": told.left,
         "problem": told.problem,
     }

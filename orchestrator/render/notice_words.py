@@ -92,13 +92,16 @@ def _digest(image: ImageNotice) -> tuple[str, ...]:
 def _changed(changes: Changes) -> Iterator[Fact]:
     named = any(line.security for line in changes.packages)
     unnamed = changes.security and changes.fixed is None and not (named or changes.as_in)
-    said = ("security, as its package manager says",) if unnamed else _weaknesses(changes.fixed)
-    yield Fact(label="Fixes", lines=said)
-    yield Fact(label="Introduces", lines=_weaknesses(changes.introduced))
-    yield Fact(label="Packages", lines=_cut(_packages(changes)), exact=True)
-    yield Fact(
-        label="Settings", lines=_cut(_limited(map(setting_words, changes.settings))), exact=True
+    said = (
+        ("security, as its package manager says",)
+        if unnamed
+        else _weaknesses(changes, changes.fixed, "fixed")
     )
+    yield Fact(label="Fixes", lines=said)
+    yield Fact(label="Introduces", lines=_weaknesses(changes, changes.introduced, "introduced"))
+    yield Fact(label="Packages", lines=_cut(_packages(changes)), exact=True)
+    settings = _limited(map(setting_words, changes.settings), changes.left_out.get("settings", 0))
+    yield Fact(label="Settings", lines=_cut(settings), exact=True)
 
 
 def _packages(changes: Changes) -> Iterator[str]:
@@ -116,14 +119,10 @@ def _packages(changes: Changes) -> Iterator[str]:
         yield "the same"
 
 
-def _weaknesses(found: tuple[Weakness, ...] | None) -> tuple[str, ...]:
+def _weaknesses(changes: Changes, found: tuple[Weakness, ...] | None, name: str) -> tuple[str, ...]:
     if not found:
         return ()
-    said = [_weakness(each) for each in found[:MOST_OTHERS]]
-    more = len(found) - MOST_OTHERS
-    if more > 0:
-        said.append(f"and {more} more")
-    return _cut(said)
+    return _cut(_limited(map(_weakness, found), changes.left_out.get(name, 0)))
 
 
 def _weakness(found: Weakness) -> str:
@@ -154,10 +153,10 @@ def _size(line: SizeLine) -> str:
     return f"{line.platform} {size_words(now)} ({more_words(now - was)})"
 
 
-def _limited(lines: Iterable[str]) -> list[str]:
+def _limited(lines: Iterable[str], left_out: int = 0) -> list[str]:
     every = list(lines)
-    more = len(every) - MOST_OTHERS
-    return every if more <= 0 else [*every[:MOST_OTHERS], f"and {more} more"]
+    more = len(every[MOST_OTHERS:]) + left_out
+    return [*every[:MOST_OTHERS], f"and {more} more"] if more else every
 
 
 def _cut(lines: Iterable[str]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Text from images, packages and logs, made safe for each place where a notice shows it.
 
 Whoever labels an image, names a package or writes a line of a log must not be able to call people
-in Slack, add headers to a mail, put a link or a script on a page, or drive a terminal. Every
+in Slack, put a link or a script on a page, or drive a terminal. Every
 function returns one line, in which what cannot be seen is shown as an escape; see
 :func:`orchestrator.render.style.terminal_text`.
 """
@@ -63,11 +63,6 @@ def slack_link(url: str, text: str) -> str:
         return shown
     # A bar ends the address, and an angle bracket the link.
     return f"<{url.translate(_SLACK).replace('|', '%7C')}|{shown.replace('|', _LIKE_BAR)}>"
-
-
-def header_text(text: str) -> str:
-    """Return text for a mail's subject: nothing in it is an encoded word already."""
-    return terminal_text(text).replace("=?", "= ?")
 
 
 def _code(text: str) -> str:

@@ -86,7 +86,7 @@ def _doors(hierarchy: Hierarchy, files: Files, places: Places) -> Iterator[Doors
         doors = replace(world.doors, files=files, history=history, clock=clock, registry=registry)
         if "CHANNELS" in os.environ:
             secrets = RealSecrets(os.environ, places.hierarchy_dir)
-            doors = replace(doors, channels=RealChannels(secrets, layouts, clock))
+            doors = replace(doors, channels=RealChannels(secrets, layouts, clock, hurry))
         yield replace(doors, hurry=hurry, crash=crash_points(os.environ))
 
 

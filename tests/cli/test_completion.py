@@ -17,8 +17,11 @@ import pytest
 
 from orchestrator.cli import main
 from orchestrator.cli.overview import COMMANDS
+from orchestrator.model.delivery import DeliveryState
+from orchestrator.model.message import refused
 from tests.cli.stage import Stage
 from tests.cli.test_startup import cpu_s
+from tests.telling import receiver, subscribe, subscription
 
 BIN = Path(sys.executable).parent
 PATH = os.pathsep.join((str(BIN), os.environ["PATH"]))
@@ -100,12 +103,28 @@ def test_teams_are_those_of_the_files(offer: Offer, stage: Stage) -> None:
     assert offer("orchestrate subscribe ") == ["owners"]
     for team in ("web", "web", "ops"):
         image = f"--image {'base' if team == 'ops' else 'web'}"
-        stage.run("subscribe", team, *image.split(), "--apprise", "env:A")
+        stage.run("subscribe", team, *image.split(), "--apprise", f"env:{team.upper()}_A")
     for command in ("subscribe", "subscriptions", "notify test"):
         assert sorted(offer(f"orchestrate {command} ")) == ["ops", "owners", "web"], command
     assert offer("orchestrate subscriptions w") == ["web"]
     assert offer("orchestrate subscribe web --event tag.") == ["tag.moved", "tag.rolled-back"]
     assert offer("orchestrate subscribe web --image +ng") == ["+nginx"]
+
+
+def test_notices_that_were_given_up_are_live(offer: Offer, stage: Stage) -> None:
+    """Behind `notify replay`, in the team's place too; each once, and nowhere else."""
+    subscribe(stage, subscription("web", "web"), subscription("ops", "base"))
+    for team in ("web", "ops"):
+        receiver(stage, team).answer = refused("413")
+    stage.run("build", inside=False)
+    outbox = stage.world.history.outbox
+    dead = {each.team: each.id for each in outbox.deliveries("gold", [DeliveryState.DEAD])}
+    assert offer("orchestrate notify replay ") == ["ops", "web"]
+    assert sorted(offer("orchestrate notify replay msg_")) == sorted(dead.values())
+    assert offer("orchestrate notify replay web ") == [dead["web"]]
+    assert offer(f"orchestrate notify replay {dead['web']} ") == [dead["ops"]]
+    assert offer(f"orchestrate notify replay web {dead['web']} ") == []
+    assert offer("orchestrate notify list web ") == offer("orchestrate notify test msg_") == []
 
 
 def test_runs_are_live(offer: Offer, stage: Stage) -> None:

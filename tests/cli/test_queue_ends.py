@@ -94,7 +94,7 @@ def test_a_wish_that_joined_one_that_was_killed_is_not_lost(
     gate = tmp_path / "gate"
     with started(*line, GATED="base", GATE=str(gate)) as first:
         first.wait_for("base is at the gate")
-        with started(*line, **{VARIABLE: point}) as second:
+        with started(*line, ignoring=None, **{VARIABLE: point}) as second:
             second.wait_for("waiting: ")
             with started(*line, "--force", "docs", "--because", "CVE-2") as third:
                 assert third.end().out.startswith("joined the run that waits")

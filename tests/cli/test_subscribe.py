@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.load.team_file import extended_text, new_text
 from orchestrator.observe.load_files import load_files
+from tests.cli.processes import REAL, started
 from tests.cli.stage import Stage
 
-HOOK = ("--webhook", "https://ci.example/hooks/gold?token=hunter22", "--secret", "env:KEY")
+
+def hook(team: str) -> tuple[str, ...]:
+    """Return the options of a webhook with a secret of the team's own."""
+    url = "https://ci.example/hooks/gold?token=hunter22"
+    return ("--webhook", url, "--secret", f"env:{team.upper()}_KEY")
 
 
 @pytest.fixture
@@ -31,6 +38,15 @@ def gold(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     return stage
 
 
+@pytest.fixture
+def trusting(gold: Stage) -> Stage:
+    """The same, where teams' files may say everything."""
+    gold.world.head = gold.world.head.replace("images:\n", "trust_team_files: true\nimages:\n")
+    gold.world.write()
+    gold.write()
+    return gold
+
+
 def subscribe(stage: Stage, *argv: str) -> tuple[int, str, str]:
     """Run `subscribe` in the stage's directory."""
     ran = stage.run("subscribe", *argv, inside=False)
@@ -41,14 +57,15 @@ def test_a_new_file_says_what_was_asked_for(gold: Stage) -> None:
     """It is checked before it is written, and what it means now is said, without secrets."""
     code, out, err = subscribe(
         gold, "payments", "--image", "+gunicorn", "--event", "image.published", "--event",
-        "image.failed", "--change", "security", "--batch", "image", *HOOK, "--email", "a@b.example",
+        "image.failed", "--change", "security", "--batch", "image", *hook("payments"), "--email",
+        "a@b.example",
     )  # fmt: skip
     assert code == 0
+    how = "if known security issues are fixed; one message for each image"
     assert out.splitlines() == [
         "payments hears of 3 images now: base, python and gunicorn.",
-        "Of image.published and image.failed; if known security issues are fixed; "
-        + "one message for each image.",
-        "By webhook: https://ci.example/hooks/gold?*** (with env:KEY).",
+        f"Of image.published and image.failed; {how}.",
+        "By webhook: https://ci.example/hooks/gold?*** (with env:PAYMENTS_KEY).",
         "By email: a@b.example (with env:SMTP).",
     ]
     assert err.splitlines() == [
@@ -62,15 +79,16 @@ def test_a_new_file_says_what_was_asked_for(gold: Stage) -> None:
         "    events: [image.published, image.failed]\n"
         "    change: security\n"
         "    batch: image\n"
-        '    webhook: {url: "https://ci.example/hooks/gold?token=hunter22", secret: "env:KEY"}\n'
+        '    webhook: {url: "https://ci.example/hooks/gold?token=hunter22", '
+        'secret: "env:PAYMENTS_KEY"}\n'
         '    email: {to: ["a@b.example"]}\n'
     )
 
 
-def test_every_option_arrives_in_the_file(gold: Stage) -> None:
+def test_every_option_arrives_in_the_file(trusting: Stage) -> None:
     """And the file is good."""
     code, _, err = subscribe(
-        gold, "web", "--image", "web", "--image", "tier:*", "--tag", "1*", "--mute-until",
+        trusting, "web", "--image", "web", "--image", "tier:*", "--tag", "1*", "--mute-until",
         "2030-01-01", "--webhook", "env:URL", "--secret", "env:A", "--secret", "file:b",
         "--allow-internal", "--slack", "env:T", "--slack-channel", "#gold", "--feed",
         "--command", "./notify 'a b' --team=web", "--apprise", "env:X",
@@ -95,7 +113,7 @@ def test_a_file_that_is_there_keeps_what_it_says(gold: Stage) -> None:
     """Comments and spelling too; the new subscription comes behind the others."""
     before = (
         "# ours\nteam:   web  # since 2019\nsubscriptions:\n- images:\n  - base\n"
-        "  events: [tag.moved]  # only these\n  apprise: 'env:A'"
+        "  events: [tag.moved]  # only these\n  apprise: 'env:WEB_A'"
     )
     Path("subscriptions").mkdir()
     Path("subscriptions/web.yaml").write_text(before)
@@ -156,6 +174,18 @@ def test_nothing_is_written_if_something_is_wrong(
     assert os.listdir("subscriptions") == ["web.yaml"]
 
 
+def test_a_mistake_is_told_where_it_would_stand(gold: Stage) -> None:
+    """On the line of the team's file, as far as its text can be read."""
+    file = Path("subscriptions/web.yaml")
+    assert subscribe(gold, "web", "--image", "base", "--feed")[0] == 0
+    for text, line in ((file.read_text(), 6), ("team: web\nsubscriptions: [{}]\n", 3)):
+        file.write_text(text)
+        code, _, err = subscribe(gold, "web", "--image", "bse", "--feed")
+        assert code == 3
+        assert err.startswith(f"nothing is written:\nsubscriptions/web.yaml:{line}:14: error[UNK")
+        assert err.endswith("1 error in subscriptions/web.yaml.\n")
+
+
 def test_nothing_is_written_if_something_else_is_wrong(gold: Stage) -> None:
     """Another team's file for example: nobody can tell what all of it would mean."""
     Path("subscriptions").mkdir()
@@ -175,7 +205,7 @@ def test_a_file_that_nobody_would_read_or_that_cannot_be_written(gold: Stage, wh
         Path("subscriptions").mkdir()
         Path("subscriptions/web.yaml").mkdir()
     code, out, err = subscribe(gold, "web", "--image", "base", "--feed")
-    assert (code, out) == (4 if where == "symlink" else 5, "")
+    assert (code, out) == (3 if where == "symlink" else 5, "")
     assert "hint: " in err
     assert sorted(path for path in Path("elsewhere").glob("*")) == []
 
@@ -221,7 +251,7 @@ night       1  any       image  webhook, slack, feed,…  subscriptions/night.ya
     base (base)
     of tag.moved
     of tags st*
-    webhook: https://ci.example/hooks/gold?*** (with env:KEY)
+    webhook: https://ci.example/hooks/gold?*** (with env:NIGHT_KEY)
     slack: env:HOOK
     feed: the team's, in public
     apprise: env:X
@@ -233,16 +263,16 @@ web         0  security  run    command                 subscriptions/web.yaml:3
 
 
 def test_the_table_shows_everything_but_secrets(
-    gold: Stage, monkeypatch: pytest.MonkeyPatch
+    trusting: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In 80 columns: who, how many images, what, through what and where that is said."""
     monkeypatch.setenv("COLUMNS", "80")
-    subscribe(gold, "web", "--image", "x*", "--change", "security", "--command",
+    subscribe(trusting, "web", "--image", "x*", "--change", "security", "--command",
               "./tell --url https://me:hunter22@host/?token=hunter22")  # fmt: skip
-    subscribe(gold, "night", "--image", "base", "--event", "tag.moved", "--tag", "st*", "--batch",
-              "image", "--mute-until", "9999-01-01", *HOOK, "--slack", "env:HOOK", "--feed",
-              "--apprise", "env:X")  # fmt: skip
-    ran = gold.run("subscriptions", "--color", "never", inside=False)
+    subscribe(trusting, "night", "--image", "base", "--event", "tag.moved", "--tag", "st*",
+              "--batch", "image", "--mute-until", "9999-01-01", *hook("night"), "--slack",
+              "env:HOOK", "--feed", "--apprise", "env:X")  # fmt: skip
+    ran = trusting.run("subscriptions", "--color", "never", inside=False)
     assert "hunter22" not in ran.out
     lines = ran.out.splitlines()
     assert [line for line in lines if not line.startswith(("TEAM", "night", "web"))] == [
@@ -253,7 +283,7 @@ def test_the_table_shows_everything_but_secrets(
 
 def test_the_list_as_json_has_references_only(gold: Stage) -> None:
     """For programs: selectors and what they mean now, and where each secret is."""
-    subscribe(gold, "web", "--image", "+nginx", *HOOK)
+    subscribe(gold, "web", "--image", "+nginx", *hook("web"))
     data = gold.run("subscriptions", "-o", "json", inside=False).data
     assert "hunter22" not in str(data)
     (found,) = data.pop("subscriptions")
@@ -274,7 +304,7 @@ def test_the_list_as_json_has_references_only(gold: Stage) -> None:
             {
                 "kind": "webhook",
                 "place": "https://ci.example/hooks/gold?***",
-                "secrets": ["env:KEY"],
+                "secrets": ["env:WEB_KEY"],
             }
         ],
         "file": "subscriptions/web.yaml",
@@ -298,7 +328,7 @@ def test_one_team_or_nobody(gold: Stage) -> None:
 
 def test_whoever_subscribed_is_in_the_plan(gold: Stage) -> None:
     """The reviewer reads who hears of it and through what; no address."""
-    subscribe(gold, "web", "--image", "nginx", *HOOK, "--feed")
+    subscribe(gold, "web", "--image", "nginx", *hook("web"), "--feed")
     assert "Subscribed: web (1 image, by webhook and feed)." in gold.run("plan").out
     assert "web (1 image, by webhook and feed)" in gold.run("plan", "-o", "markdown").out
     ran = gold.run("plan", "-o", "json")
@@ -321,7 +351,11 @@ ENTRIES = st.fixed_dictionaries(
 )
 
 
+WORDS = {"images": ["on", "no"], "events": ["y"], "command": {"run": ["null", "yes", "~", "1"]}}
+
+
 @settings(deadline=None)
+@example(WORDS, WORDS, "")
 @given(ENTRIES, ENTRIES, st.sampled_from(["", "# note\n", "\n\n"]))
 def test_what_is_put_behind_a_file_is_what_was_meant(
     one: dict[str, list[str]], other: dict[str, list[str]], end: str
@@ -333,6 +367,27 @@ def test_what_is_put_behind_a_file_is_what_was_meant(
     except yaml.YAMLError:
         return  # a control character, which the loader refuses by name
     assert said == {"team": "web", "subscriptions": [one, other]}
+
+
+def test_of_two_at_once_none_is_lost(gold: Stage) -> None:
+    """Whoever comes second reads what the first one wrote, and puts its own behind it."""
+    argv = (*REAL, "-C", str(gold.directory), "subscribe", "web", "--image", "nginx", "--feed")
+    first = os.open(gold.directory, os.O_RDONLY)
+    try:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        with started(*argv) as second:
+            second.wait_for("waiting: ")
+            with pytest.raises(subprocess.TimeoutExpired):
+                second.end(0.7)  # It waits for ever; one that does not has ended by then.
+            Path("subscriptions").mkdir()
+            text = new_text("web", {"images": ["base"], "events": ["tag.moved"], "feed": "team"})
+            Path("subscriptions/web.yaml").write_text(text)
+            fcntl.flock(first, fcntl.LOCK_UN)
+            assert second.end().code == 0
+    finally:
+        os.close(first)
+    found = gold.run("subscriptions", "-o", "json").data["subscriptions"]
+    assert [each["selectors"] for each in found] == [["base"], ["nginx"]]
 
 
 def test_the_story_of_a_team(gold: Stage) -> None:

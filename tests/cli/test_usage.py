@@ -35,8 +35,12 @@ BAD = {
         "try `orchestrate schema --help`",
     ),
     "schema plam": (
-        f"[OF]: 'plam' is not one of {', '.join(map(repr, NAMES))}",
+        f"[OF]: 'plam' is none of the {len(NAMES)} words it takes",
         "did you mean plan?",
+    ),
+    "schema frobnicate": (
+        f"[OF]: 'frobnicate' is none of the {len(NAMES)} words it takes",
+        f"it takes {', '.join(NAMES)}",
     ),
     "--color alwasy check": (
         "--color: 'alwasy' is not one of 'auto', 'always', 'never'",

@@ -16,9 +16,9 @@ from orchestrator.doors.open_state import open_database, open_health
 from orchestrator.doors.postgres import PostgresDatabase
 from orchestrator.model.delivery import DeliveryState
 from tests.docs.pages import DOCS, Command, read_page
+from tests.doors.outbox_scene import FACT, MESSAGE, PUBLISHED
 from tests.doors.test_history import BUILT, MOVE, RUN
 from tests.doors.test_ledger import ANSWER, FIRST, NOW_S
-from tests.doors.test_outbox import FACT, MESSAGE, PUBLISHED
 from tests.postgres_server import PostgresServer
 
 PAGE = read_page(DOCS / "how-to" / "state.md")

@@ -64,6 +64,20 @@ def test_a_child_that_outlives_its_program_may_still_speak() -> None:
     assert run("(sleep 0.5; echo late) & echo early").out == "early\nlate\n"
 
 
+def test_a_child_in_a_session_of_its_own_does_not_hold_us(tmp_path: Path) -> None:
+    """It escapes what we kill and has the streams open: it is left alone, and what was said counts.
+
+    It lives until this test is done with it, and ends by itself in half a minute.
+    """
+    alive = tmp_path / "alive"
+    alive.touch()
+    look = f"for i in $(seq 300); do [ -e {alive} ] || exit; sleep 0.1; done; rm {alive}"
+    ended = run(f"echo begun; setsid sh -c '{look}' & exit 0", limit_s=1.0)
+    assert alive.exists()
+    alive.unlink()
+    assert (ended.out, ended.stopped) == ("begun\n", "it did not answer within 1 s")
+
+
 def test_a_program_that_says_too_much_is_stopped() -> None:
     """Nothing that is in an image fills our memory."""
     ended = run("while :; do echo more; done", most_bytes=1 << 16)

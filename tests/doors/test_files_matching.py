@@ -52,6 +52,11 @@ def build(request: pytest.FixtureRequest) -> Build:
         ("teams/a.yaml", "teams/a.yaml"),
         ("./teams//a.yaml", "teams/a.yaml"),
         ("linked/a.yaml", "linked/a.yaml"),
+        ("linked/*.yaml", "linked"),
+        ("linked/**", "linked"),
+        ("link*/a.yaml", ""),
+        ("links/gone.yaml/*", "links/gone.yaml"),
+        ("links/file.yaml/*", ""),
         ("teams/z.yaml", ""),
         ("teams", ""),
         ("teams/a.yaml/x", "teams/a.yaml/x"),
@@ -93,6 +98,13 @@ def test_a_directory_that_cannot_be_listed_is_named_itself(build: Build) -> None
     with build(entries) as world:
         assert world.files.matching("teams/**/*.yaml") == ("teams/a.yaml", "teams/shut")
         assert reason(world.files.text, "teams/shut") == "cannot be read: Permission denied"
+
+
+def test_a_symlink_that_is_not_entered_is_named_itself(build: Build) -> None:
+    """Whoever keeps files behind it hears that they are not read."""
+    with build(TREE) as world:
+        why = "is a symlink to a directory, which no pattern enters"
+        assert reason(world.files.text, "linked") == why
 
 
 def test_text_is_the_file_to_the_byte(build: Build) -> None:

@@ -63,3 +63,10 @@ def test_a_secret_in_place_of_its_name_is_not_shown() -> None:
     with pytest.raises(Unavailable) as refusal:
         RealSecrets({}, "/").value("hunter22")
     assert "hunter22" not in repr(refusal.value)
+
+
+def test_a_variable_that_is_no_text() -> None:
+    """Bytes that are no UTF-8 cannot be signed with; no part of them is said."""
+    with pytest.raises(Unavailable) as raised:
+        RealSecrets({"KEY": "hunter2\udcff"}, ".").value("env:KEY")
+    assert raised.value.what == "the environment variable KEY is not text"

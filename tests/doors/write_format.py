@@ -13,7 +13,7 @@ from orchestrator.doors.history import SqliteHistory
 from orchestrator.model.delivery import DeliveryState, ReceiverState
 from orchestrator.model.lease import Ask, Holder
 from orchestrator.model.run import MoveState, Outcome, RunState, StepResult
-from tests.doors import test_history, test_outbox
+from tests.doors import outbox_scene, test_history
 from tests.doors.test_history import BUILT, MOVE, RUN
 from tests.doors.test_ledger import ANSWER, DEBIAN, FIRST, NOW_S, SECOND
 
@@ -45,10 +45,10 @@ ABSORBED = replace(FIRST, absorbed_at="2026-11-22T02:48:00Z")
 ENDED = replace(RUN, state=RunState.FAILED, finished_at="2026-11-22T02:48:00Z")
 PLACE = "localhost:5000/gold/base"
 WHEN_S = 1795315591.0
-PUBLISHED, FACT, EVENT = test_outbox.PUBLISHED, test_outbox.FACT, test_outbox.EVENT
+PUBLISHED, FACT, EVENT = outbox_scene.PUBLISHED, outbox_scene.FACT, outbox_scene.EVENT
 RELEASED = replace(PUBLISHED, id="evt_" + "2" * 32, key="k1-b", run=NIGHT.id)
 PENDING = replace(PUBLISHED, id="evt_" + "3" * 32, key="k1-c", run=NIGHT.id)
-WAITS = test_outbox.TRIED
+WAITS = outbox_scene.TRIED
 SENT = replace(WAITS, id="msg_" + "2" * 32, state=DeliveryState.DELIVERED, only=(), why="")
 RECEIVER = ReceiverState(team="web", receiver="a", disabled_at="2026-11-22T03:00:00Z", why="410")
 

@@ -36,7 +36,15 @@ def changed(**platforms: list[Event]) -> Event:
         ("failure", "gunicorn 20.1: the build failed"),
         ("blocked", "hello 1.4: not built, gunicorn failed"),
         ("rollback", "python 3.11: rolled back (3.11 and stable)"),
-        ("deprecated", "python-39 3.9: ends on 2026-12-31; use python-312"),
+        (
+            "inherited",
+            (
+                "gunicorn 20.1: rebuilt, base got openssl 3.0.15-1~deb12u1 → 3.0.16-1~deb12u1 "
+                "(security)"
+            ),
+        ),
+        ("deleted", "python 3.11: rebuilt, debian:bookworm-slim moved"),
+        ("deprecated", "python-39 3.9: ended on 2026-11-21; use python-312"),
         ("run-started", "gold: patch has begun: 2 to build, 10 waiting"),
         ("run-finished", "gold: patch failed: 3 built, 1 failed, 2 blocked, in 4 min 07 s"),
     ],

@@ -174,15 +174,72 @@ def test_what_waits_behind_a_dead_message_does_not_wait_for_three_days_more() ->
     it = lane(
         delivery(1, "base", tries=8),
         delivery(2, "base"),
-        delivery(3, "base", at="2026-01-02T00:00:00Z"),
+        delivery(3, "base"),
+        delivery(4, "base", at="2026-01-02T00:00:00Z"),
         state=PAUSED,
     )
+    assert fate(it, NO, old).wait_s == 0.0
     answered = fate(it, NO, old)
-    assert [(each.id[-1], each.state) for each in answered.deliveries] == [
-        ("1", DeliveryState.DEAD),
-        ("2", DeliveryState.DEAD),
+    assert [(each.id[-1], each.state, each.why) for each in answered.deliveries] == [
+        ("2", DeliveryState.DEAD, "busy"),
+        ("3", DeliveryState.DEAD, "its receiver takes nothing: busy"),
     ]
-    assert answered.deliveries[1].why == "its receiver takes nothing: busy"
+
+
+def test_it_may_be_the_message_that_is_not_taken() -> None:
+    """Who was left alone gets another one, never tried, and with that everything it takes."""
+    waiting = (
+        *(delivery(n, tries=1) for n in (1, 2, 3)),
+        *(delivery(4, "base", tries=1), delivery(5, "base"), delivery(6, "java"), delivery(7)),
+    )
+    it = lane(*waiting, state=PAUSED)
+    assert fate(it, NO).wait_s == 0.0
+    assert fate(it, DELIVERED).deliveries[0].id[-1] == "6"
+    assert rest(it) == [7, 2, 3, 4, 5]
+    it = lane(*waiting, state=PAUSED)
+    assert [fate(it, NO).wait_s for _ in range(2)] == [0.0, None]
+
+
+@pytest.mark.parametrize(
+    "waiting",
+    [
+        pytest.param((delivery(1), delivery(2)), id="it was never tried itself"),
+        pytest.param((delivery(1, "base", tries=1), delivery(2, "base")), id="that one waits"),
+        pytest.param((delivery(1, tries=1), delivery(2, tries=1)), id="all were tried"),
+    ],
+)
+def test_who_was_left_alone_gets_another_only_if_that_tells_more(
+    waiting: tuple[Delivery, ...],
+) -> None:
+    """Else a receiver that takes nothing would cost twice the time."""
+    assert fate(lane(*waiting, state=PAUSED), NO).wait_s is None
+
+
+def test_what_died_before_the_receiver_answered_counts_no_more() -> None:
+    """Messages that were tried once are not given up because of one that was tried often."""
+    it = lane(delivery(1, tries=8), *(delivery(n) for n in range(2, 6)), state=PAUSED)
+    old = NOW_S + LASTS_S
+    assert fate(it, NO, old).deliveries[0].state is DeliveryState.DEAD
+    fate(it, DELIVERED, old)
+    answered = [fate(it, NO, old) for _ in range(3)]
+    assert {each.state for one in answered for each in one.deliveries} == {DeliveryState.WAITING}
+    assert answered[-1].wait_s is None
+
+
+def test_who_was_left_alone_and_takes_again_gets_everything_in_order() -> None:
+    """What was never tried goes before the rest only where something is not taken."""
+    assert rest(lane(delivery(1, tries=2), delivery(2, tries=1), delivery(3), state=PAUSED)) == [
+        *(1, 2, 3)
+    ]
+
+
+def test_who_takes_nothing_is_left_alone_for_longer_each_time() -> None:
+    """However many messages wait that were never tried."""
+    it = lane(delivery(1, tries=5), *(delivery(n) for n in range(2, 9)), state=PAUSED)
+    fate(it, NO)
+    state = fate(it, NO).state
+    assert state is not None
+    assert state.paused_until_s >= NOW_S + 32 * FIRST_PAUSE_S
 
 
 def test_what_was_tried_last_dies_with_the_others() -> None:
@@ -241,6 +298,13 @@ def test_a_short_pause_that_is_asked_for_is_waited_for() -> None:
     assert rest(it, NOW_S + answered.wait_s) == [1, 2]
 
 
+def test_a_clock_that_is_set_back_does_not_lengthen_a_pause_that_is_waited_for() -> None:
+    """Its end is known by the clock that never goes back; the message is the next then."""
+    it = lane(delivery(1, "base"), delivery(2, "base"))
+    assert fate(it, try_later("429", 5.0)).wait_s is not None
+    assert rest(it, NOW_S - 3600.0) == [1, 2]
+
+
 @pytest.mark.parametrize(("asked_s", "left_s"), [(3600.0, inf), (30.0, 20.0)])
 def test_a_long_pause_is_kept_for_the_next_time(asked_s: float, left_s: float) -> None:
     """Also one that ends after the drain does; the message waits as long, no shorter."""
@@ -281,4 +345,6 @@ def test_of_several_people_those_who_are_left_are_told_next() -> None:
     (over,) = fate(lane(again), DELIVERED, again.next_at_s).deliveries
     assert (over.state, over.only, over.next_at_s) == (DeliveryState.DELIVERED, (), 0.0)
     (dead,) = fate(lane(again), replace(refused("no"), left=("ann@a.example",)), 2e9).deliveries
+    assert dead.only == ("ann@a.example",)
+    (dead,) = fate(lane(again), refused("its events are gone"), 2e9).deliveries
     assert dead.only == ("ann@a.example",)

@@ -130,3 +130,14 @@ def test_a_plan_that_moves_no_tags_tells_of_none(promote: str, teams: str) -> No
     world.head = world.head.replace("images:\n", f"promote: {promote}\n{SUBSCRIBED}")
     world.write()
     assert " ".join(each.team for each in world.plan().told) == teams
+
+
+def test_who_waits_for_a_publication_hears_nothing_of_tags_alone() -> None:
+    """Where nothing is built, tags may move all the same."""
+    world = World()
+    world.head = world.head.replace("images:\n", SUBSCRIBED)
+    world.write()
+    world.build()
+    world.head = world.head.replace('"stable"]', '"stable", "new"]')
+    world.write()
+    assert [each.team for each in world.plan().told] == ["tags"]

@@ -45,6 +45,16 @@ def test_nobody_pulls_other_content(old: Brownfield) -> None:
         assert old.index(image).json()["manifests"] == before[image].json()["manifests"]
 
 
+def test_nobody_is_told_that_it_was_published(old: Brownfield) -> None:
+    """Teams have had the content all along; what is built later is told."""
+    name = old.hierarchy().name
+    old.adopt()
+    assert old.history.outbox.pending(name) == old.history.outbox.released(name) == ()
+    old.edit("hello", "RUN echo more")
+    old.build()
+    assert [fact.subject for fact in old.history.outbox.released(name)] == ["hello"]
+
+
 def test_what_is_recorded(old: Brownfield) -> None:
     """The record says what is known: key, parents, times; and nothing that nobody knows."""
     old.adopt()

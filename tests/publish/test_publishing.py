@@ -2,122 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
 
-from orchestrator.doors.memory.clock import MemoryClock
-from orchestrator.doors.memory.crash import Killed, MemoryCrashPoints, Mortal
+from orchestrator.doors.memory.crash import Killed, MemoryCrashPoints
 from orchestrator.doors.memory.history import MemoryHistory
-from orchestrator.doors.memory.registry import MemoryRegistry, RegistryCall
+from orchestrator.doors.memory.registry import RegistryCall
 from orchestrator.errors import RegistryUnavailable, TagConflict
-from orchestrator.model.announcement import EventType, announcement_id
+from orchestrator.model.announcement import Announcement, EventType, announcement_id
 from orchestrator.model.crash import CrashPoint
 from orchestrator.model.fingerprint import key_tag
-from orchestrator.model.manifest import Manifest, compose_index
-from orchestrator.model.names import Repository
-from orchestrator.model.publication import Publication
-from orchestrator.model.run import Run, RunState
 from orchestrator.model.time import rfc3339
-from orchestrator.publish.pending import settle_pending
-from orchestrator.publish.publishing import Publishing, publish
-from tests.world import PLATFORMS, World, put_image
+from orchestrator.publish.publishing import publish
+from tests.publish.shop import BASE, IMMUTABLE, KEY, POINTS, Shop, index_of, shop
+from tests.world import put_image
 
-BASE = Repository("localhost:5000", "gold/base")
-KEY = "k1-" + "a" * 64
-IMMUTABLE = "12-20261122-aaaaaa"
-#: Points between which something outside is done, in order.
-POINTS = (
-    CrashPoint.MANIFEST_STORED,
-    CrashPoint.CLAIMED,
-    CrashPoint.IMMUTABLE_TAG_PUT,
-    CrashPoint.KEY_TAG_PUT,
-    CrashPoint.ANNOUNCED,
-)
-HIERARCHY = World().hierarchy()
-RUN = Run(
-    id="r1",
-    hierarchy="gold",
-    command="build",
-    who="ann@ci",
-    trigger="manual",
-    because="",
-    revision="",
-    started_at="2026-11-22T02:46:31Z",
-)
-
-
-@dataclass
-class Shop:
-    """A registry with an image in it, a diary, and runs that publish."""
-
-    registry: MemoryRegistry = field(default_factory=lambda: MemoryRegistry(deletes_tags=True))
-    history: MemoryHistory = field(default_factory=MemoryHistory)
-    clock: MemoryClock = field(default_factory=MemoryClock)
-
-    def __post_init__(self) -> None:
-        """Put what every index is made of."""
-        seed = self.registry.manifest(BASE, put_image(self.registry, f"{BASE}:seed", "seed"))
-        assert seed is not None
-        self.entries = seed.entries()
-
-    def index(self, run: str) -> Manifest:
-        """Return what a run built: each has another digest."""
-        publication = Publication(
-            hierarchy="gold",
-            image="base",
-            version="12",
-            key=KEY,
-            parts={},
-            parents={},
-            epoch="",
-            source_epoch_s=0,
-            created="2026-11-22T00:00:00Z",
-            revision="",
-            run=run,
-        )
-        return compose_index(self.entries, publication.annotations())
-
-    def publishing(self, run: str) -> Publishing:
-        return Publishing(
-            repository=BASE,
-            key=KEY,
-            index=self.index(run),
-            immutable=IMMUTABLE,
-            platforms=PLATFORMS,
-            run=run,
-            hierarchy="gold",
-            image="base",
-        )
-
-    def begin(self, run: str) -> None:
-        if self.history.run(run) is None:
-            self.history.begin_run(replace(RUN, id=run))
-
-    def end(self, run: str) -> None:
-        self.history.finish_run(run, RunState.INTERRUPTED, "2026-11-22T02:50:00Z")
-
-    def publish(self, run: str, crash: MemoryCrashPoints | None = None) -> Manifest:
-        """Publish what a run built, which may be killed at it."""
-        self.begin(run)
-        crash = crash or MemoryCrashPoints()
-        registry, history = Mortal(self.registry, crash), Mortal(self.history, crash)
-        return publish(self.publishing(run), registry, history, self.clock, crash)
-
-    def settle(self) -> None:
-        settle_pending(HIERARCHY, self.registry, self.history, self.clock)
-
-    def pending(self) -> list[tuple[str, str]]:
-        return [(each.digest, each.run) for each in self.history.outbox.pending("gold")]
-
-    def released(self) -> list[tuple[str, str]]:
-        """Return what is a fact, of runs that have ended: digest and run."""
-        return [(each.digest, each.run) for each in self.history.outbox.released("gold")]
-
-
-@pytest.fixture
-def shop() -> Shop:
-    return Shop()
+__all__ = ["shop"]  # a fixture
 
 
 def test_what_is_published_is_a_fact(shop: Shop) -> None:
@@ -249,6 +150,30 @@ def test_killed_while_following_another_diary(shop: Shop, point: CrashPoint) -> 
     assert [digest for digest, _ in shop.released()] == [winner.digest]
 
 
+def test_an_immutable_tag_that_another_diary_put_just_now_is_not_moved(shop: Shop) -> None:
+    """It came after we had looked: it stays, ours is not announced, and the next run adopts it."""
+    theirs = shop.index("r0")
+    seen: list[str] = []
+
+    def put_meanwhile(call: RegistryCall) -> None:
+        if call.reference != IMMUTABLE or not call.done or seen:
+            return
+        seen.append(call.method)
+        shop.registry.put_manifest(BASE, IMMUTABLE, theirs)
+
+    shop.registry.fault = put_meanwhile
+    with pytest.raises(TagConflict):
+        shop.publish("r1")
+    shop.registry.fault = None
+    assert seen == ["resolve"]
+    assert shop.registry.resolve(BASE, IMMUTABLE) == theirs.digest
+    assert shop.publish("r2") == theirs
+    for run in ("r1", "r2"):
+        shop.end(run)
+    assert shop.pending() == []
+    assert shop.released() == [(theirs.digest, "r2")]
+
+
 def test_a_tag_that_is_somebody_elses_leaves_nothing_pending(shop: Shop) -> None:
     """What cannot be published is not expected; once it can, it is announced."""
     put_image(shop.registry, f"{BASE}:{IMMUTABLE}", "somebody else's")
@@ -261,6 +186,61 @@ def test_a_tag_that_is_somebody_elses_leaves_nothing_pending(shop: Shop) -> None
         shop.end(run)
     assert winner == shop.index("r1")
     assert shop.released() == [(winner.digest, "r2")]
+
+
+@pytest.mark.parametrize("what", ["another key's", "a part of the platforms"])
+def test_what_is_no_whole_build_of_the_key_is_not_adopted(shop: Shop, what: str) -> None:
+    """Neither from a tag nor from a claim; and nobody is told of it."""
+    other = index_of(shop.entries, "r0", key="k1-" + "b" * 64)
+    if what == "a part of the platforms":
+        other = index_of(shop.entries[:1], "r0")
+    shop.registry.put_manifest(BASE, IMMUTABLE, other)
+    with pytest.raises(TagConflict):
+        shop.publish("r1")
+    assert shop.registry.delete_tag(BASE, IMMUTABLE)
+    mine = shop.index("r1").digest
+    assert shop.history.replace_claim(str(BASE), KEY, lost=mine, digest=other.digest, run_id="r1")
+    winner = shop.publish("r2")
+    for run in ("r1", "r2"):
+        shop.end(run)
+    assert winner == shop.index("r2")
+    assert shop.pending() == []
+    assert shop.released() == [(winner.digest, "r2")]
+
+
+def test_a_claim_that_others_replace_meanwhile_still_follows_the_tag() -> None:
+    """Whatever they make of it: what gets the tags is what is claimed and announced."""
+
+    class Restless(MemoryHistory):
+        def __init__(self) -> None:
+            super().__init__()
+            self.others = ["sha256:" + "7" * 64, "sha256:" + "8" * 64]
+
+        def replace_claim(
+            self,
+            repository: str,
+            key: str,
+            *,
+            lost: str,
+            digest: str,
+            run_id: str,
+            announcement: Announcement | None = None,
+        ) -> bool:
+            if self.others:
+                theirs = self.others.pop()
+                super().replace_claim(repository, key, lost=lost, digest=theirs, run_id="r0")
+            return super().replace_claim(
+                repository, key, lost=lost, digest=digest, run_id=run_id, announcement=announcement
+            )
+
+    shop = Shop(history=Restless())
+    theirs = shop.index("r0")
+    shop.registry.put_manifest(BASE, IMMUTABLE, theirs)
+    assert shop.publish("r1") == theirs
+    shop.end("r1")
+    assert shop.history.claimed(str(BASE), KEY) == theirs.digest
+    assert shop.pending() == []
+    assert shop.released() == [(theirs.digest, "r1")]
 
 
 def test_a_claim_whose_digest_is_gone_takes_what_was_pending_along(shop: Shop) -> None:
@@ -291,60 +271,6 @@ def test_a_lost_answer_is_found_out_later(shop: Shop) -> None:
     assert shop.released() == []
     shop.settle()
     assert shop.released() == [(shop.index("r1").digest, "r1")]
-
-
-def test_a_registry_that_does_not_answer_decides_nothing(shop: Shop) -> None:
-    """It stays pending, each registry is waited for once, and the next time it is found out."""
-    with pytest.raises(Killed):
-        shop.publish("r1", MemoryCrashPoints(CrashPoint.KEY_TAG_PUT))
-    shop.end("r1")
-    (expected,) = shop.history.outbox.pending("gold")
-    other = replace(expected, id="evt_other", key="k1-b")
-    shop.history.claim(other.repository, other.key, other.digest, "r1", other)
-    asked: list[RegistryCall] = []
-
-    def refuse(call: RegistryCall) -> None:
-        asked.append(call)
-        raise RegistryUnavailable("down", hint="")
-
-    shop.registry.fault = refuse
-    shop.settle()
-    assert len(asked) == 1
-    assert len(shop.pending()) == 2
-    shop.registry.fault = None
-    shop.settle()
-    assert shop.released() == [(expected.digest, "r1")]
-
-
-def test_what_is_gone_from_the_registry_is_not_expected(shop: Shop) -> None:
-    """Neither is what lost its key to another digest."""
-    with pytest.raises(Killed):
-        shop.publish("r1", MemoryCrashPoints(CrashPoint.CLAIMED))
-    (expected,) = shop.history.outbox.pending("gold")
-    gone = replace(expected, id="evt_gone", key="k1-b", digest="sha256:" + "0" * 64)
-    shop.history.claim(gone.repository, gone.key, gone.digest, "r1", gone)
-    shop.end("r1")
-    shop.settle()
-    # This one is there, and may still get its tag.
-    assert shop.history.outbox.pending("gold") == (expected,)
-    put_image(shop.registry, f"{BASE}:{key_tag(KEY)}", "another")
-    shop.settle()
-    assert shop.pending() == shop.released() == []
-
-
-def test_what_a_live_run_took_over_is_its_own(shop: Shop) -> None:
-    """Who looks in from beside does not judge what somebody is just publishing."""
-    with pytest.raises(Killed):
-        shop.publish("r1", MemoryCrashPoints(CrashPoint.CLAIMED))
-    shop.end("r1")
-    with pytest.raises(Killed):
-        shop.publish("r2", MemoryCrashPoints(CrashPoint.CLAIMED))
-    shop.registry.delete_manifest(BASE, shop.index("r1").digest)
-    shop.settle()
-    assert shop.pending() == [(shop.index("r1").digest, "r2")]
-    shop.end("r2")
-    shop.settle()
-    assert shop.pending() == []
 
 
 def test_content_that_people_have_is_not_announced(shop: Shop) -> None:

@@ -119,6 +119,7 @@ def published(
         "cause": "parent-moved" if parents else "upstream-moved",
         "text": f"{above} {digest(f'{below} was')[7:19]} → {digest(f'{below} now')[7:19]}",
         "chain": [*before, image],
+        "root": _root(parents[-1]) if parents else [],
     }
     immutable = f"{version}-20261122-1a2b3c4d5e6f"
     return image_event(
@@ -148,6 +149,12 @@ def published(
             **data,
         },
     )
+
+
+def _root(image: str) -> list[Event]:
+    """Return why the lowest image was rebuilt: debian moved."""
+    text = f"upstream {UPSTREAM} moved {digest('debian was')[7:19]} → {digest('debian now')[7:19]}"
+    return [{"image": image, "cause": "upstream-moved", "text": text, "subject": UPSTREAM}]
 
 
 def moved(
@@ -223,6 +230,40 @@ def cascade() -> tuple[Event, ...]:
     return (moving, *builds, *tags, _finished("succeeded", {"built": 12}))
 
 
+def inherited() -> tuple[Event, ...]:
+    """An application server on a base that got a security fix; nobody lists packages."""
+    got = {"image": "base", "cause": "packages", "subject": "openssl", "because": "security"}
+    text = "openssl 3.0.15-1~deb12u1 → 3.0.16-1~deb12u1 (security)"
+    (reason,) = _reasons("gunicorn", "20.1", "python", "base")
+    why = {**reason, "chain": ["base", "python", "gunicorn"], "root": [{**got, "text": text}]}
+    nothing = f"{digest('gunicorn amd64')[7:19]} has no SBOM attached; `sbom: syft` attaches one"
+    one = {**FIX, "packages": None, "fixed": None, "introduced": None, "unknown": nothing}
+    unlisted = {
+        "platforms": {"linux/amd64": one, "linux/arm64": one},
+        "packages": None,
+        "security": True,
+        "security_updates": ["openssl"],
+    }
+    return (
+        published("gunicorn", "20.1", "python", "base", changed=unlisted, reasons=[why]),
+        moved("gunicorn", "20.1", "stable", "python", "base", change=unlisted, reasons=[why]),
+    )
+
+
+def deleted() -> tuple[Event, ...]:
+    """An image that somebody deleted before its teams were told."""
+    gone: Event = {
+        "platforms": {},
+        "packages": None,
+        "security": None,
+        "security_updates": [],
+        "unknown": f"{digest('python now')[7:19]} is not in the registry any more",
+    }
+    event = published("python", "3.11", "base", changed=gone, platforms={})
+    event["data"]["from"] = ""
+    return (event,)
+
+
 def failure() -> tuple[Event, ...]:
     """An image that could not be built."""
     return (
@@ -287,7 +328,7 @@ def deprecated() -> tuple[Event, ...]:
             "python-39",
             "3.9",
             deprecated="eol",
-            eol="2026-12-31",
+            eol="2026-11-21",
             replaced_by="python-312",
         ),
     )
@@ -334,6 +375,8 @@ def crowd() -> tuple[Event, ...]:
 SAMPLES = {
     "fix": one_fix,
     "cascade": cascade,
+    "inherited": inherited,
+    "deleted": deleted,
     "failure": failure,
     "blocked": blocked,
     "rollback": rolled_back,

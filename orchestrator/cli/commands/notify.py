@@ -8,7 +8,7 @@ from secrets import token_hex
 import click
 
 from orchestrator.cli.command import Duration, command
-from orchestrator.cli.notifying import sending, settle
+from orchestrator.cli.notifying import in_time, sending
 from orchestrator.cli.session import Session
 from orchestrator.cli.workplace import Workplace, workplace
 from orchestrator.errors import UsageError
@@ -28,9 +28,11 @@ _MOST_LISTED = 200
 
     Without an action, or with `list`: what waits to be sent and what was given up, of TEAM or of
     all. `test TEAM`: send every receiver of TEAM a message that says it is a test, now and
-    without keeping it. `drain`: tell of every run that nobody was told of, and send what is due;
-    for a timer, where runs have no time to do it. `replay [TEAM] [ID]...`: send again what was
-    given up, with the ids that it had; receivers that were gone are asked again.
+    without keeping it. `drain`: tell of every run that has ended and that nobody was told of, and
+    send what is due; for a timer, where runs have no time to do it. It moves no tag: a run that was
+    killed is named, and told once `resume` or the next run has ended it. `replay [TEAM] [ID]...`:
+    send again what was given up, with the ids that it had; receivers that were gone are asked
+    again.
 
     Exit codes: `test` 0 if every receiver has the message, 5 if one did not answer, else 1.
     `drain` and `replay` 0 if what was due was sent, waits for another try, or another process is
@@ -139,9 +141,14 @@ def _drain(session: Session, place: Workplace, limit_s: float) -> int:
     with sending(session, place, stopping, wait_s=0.0) as alone:
         if alone is None:
             return _busy(session)
-        settle(session, place)
-        later = telling.announce(alone.hierarchy, alone.doors, cancelled=stopping)
-        told = replace(_sent(alone, end_s), later=later)
+
+        def tell() -> Notified:
+            killed = telling.killed(alone.hierarchy, alone.doors)
+            later = telling.announce(alone.hierarchy, alone.doors, cancelled=stopping)
+            return replace(_sent(alone, end_s), later=later, killed=killed)
+
+        told = in_time(place, tell, limit_s)
+    assert told is not None  # there is no end to how long it may take to stop
     return _answer(session, place, told)
 
 

@@ -6,7 +6,7 @@ import click
 
 from orchestrator.cli.command import command
 from orchestrator.cli.holding import holding, no_wait_option
-from orchestrator.cli.notifying import Notify, notify_options
+from orchestrator.cli.notifying import Notifier, Notify, complain, notify_options
 from orchestrator.cli.planning import preview
 from orchestrator.cli.reports import Reports, report_options, reporting
 from orchestrator.cli.running import (
@@ -18,6 +18,7 @@ from orchestrator.cli.running import (
     slots_option,
 )
 from orchestrator.cli.session import Session
+from orchestrator.cli.workplace import Workplace
 
 
 @command(
@@ -67,7 +68,7 @@ def resume(
     ):
         left = flow.left_of(run, place.hierarchy, place.doors)
         if left is None:
-            return _nothing(reporter.session)
+            return _nothing(reporter.session, place, notify)
         was, plan = left
         seen = flow.verify(plan, place.hierarchy, place.doors, again=build_again(plan))
         session.log("resuming", run=was.id, plan=plan.id)
@@ -87,9 +88,16 @@ def resume(
         return follow(reporter.session, place, events, reporter, grace_s=grace, notify=notify)
 
 
-def _nothing(session: Session) -> int:
+def _nothing(session: Session, place: Workplace, notify: Notify) -> int:
+    # A run of which only its tags were left is at its end now, and nobody was told of it.
+    told = Notifier(session, place, notify).ended()
+    complain(session, told)
     if session.settings.quiet and not session.json:
         return 0
+    from orchestrator.render.deliveries import notified_json, notified_text
     from orchestrator.render.json import no_run_json
 
-    return session.answer(lambda style: style.good("Nothing to resume.") + "\n", no_run_json)
+    return session.answer(
+        lambda style: style.good("Nothing to resume.") + "\n" + notified_text(told, style),
+        lambda: {**no_run_json(), "notices": notified_json(told)},
+    )

@@ -27,23 +27,25 @@ if TYPE_CHECKING:
     is written. What is there already is not written again. The file can be edited by hand; it is
     reviewed and committed like every other.
 
-    Secrets are given as references, env:NAME or file:PATH: the file says where they are.
+    Secrets are given as references: the file says where they are. Their variables begin with the
+    team's name: env:UI_KEY is one of ui. Other variables, file:PATH, --command and
+    --allow-internal are for files that hierarchy.yaml trusts, with `trust_team_files: true`.
     `orchestrate notify test TEAM` sends a test to what the file names.
     """,
     examples=(
         (
-            "orchestrate subscribe web --image base --webhook env:URL --secret env:KEY",
-            "signed events, when base is published",
+            "orchestrate subscribe ui --image os --webhook env:UI_URL --secret env:UI_KEY",
+            "signed events, when os is published",
         ),
         (
-            "orchestrate subscribe web --image +app --change security --slack env:HOOK",
+            "orchestrate subscribe ui --image +app --change security --slack env:UI_HOOK",
             "all that app stands on, if that fixes known security issues",
         ),
         (
             "orchestrate subscribe ops --image '*' --event image.failed --email o@x.io",
             "what failed, by mail",
         ),
-        ("orchestrate subscribe web --image base --feed --stdout", "only look"),
+        ("orchestrate subscribe ui --image base --feed --stdout", "only look"),
     ),
 )
 @click.argument("team", metavar="TEAM")
@@ -91,12 +93,12 @@ if TYPE_CHECKING:
     "secrets",
     metavar="REFERENCE",
     multiple=True,
-    help="With --webhook: env:NAME or file:PATH of what signs; two while one is replaced.",
+    help="With --webhook: env:NAME of what signs; two while one is replaced.",
 )
 @click.option(
     "--allow-internal",
     is_flag=True,
-    help="With --webhook: it may be on a private network or on this machine.",
+    help="With --webhook: it may be on a private network or on this machine. Needs trust.",
 )
 @click.option(
     "--slack",
@@ -109,7 +111,10 @@ if TYPE_CHECKING:
 )
 @click.option("--feed", is_flag=True, help="Write the team's Atom and JSON feeds.")
 @click.option(
-    "--command", "program", metavar="COMMAND", help="Run COMMAND; events are its standard input."
+    "--command",
+    "program",
+    metavar="COMMAND",
+    help="Run COMMAND; events are its standard input. Needs trust.",
 )
 @click.option("--apprise", metavar="REFERENCE", help="env:NAME of an address of Apprise's.")
 @click.option("--stdout", is_flag=True, help="Print the file; write nothing.")

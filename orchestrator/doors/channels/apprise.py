@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import re
 import threading
 
 from orchestrator.doors.channels.needs import Needs
@@ -11,6 +12,9 @@ from orchestrator.errors import Unavailable
 from orchestrator.model.message import DELIVERED, Message, Sent, refused, try_later
 from orchestrator.model.target import AppriseTarget
 
+#: What calls people in chats: ``@everyone``, ``<!channel>``; not the ``@`` in a reference.
+_CALL = re.compile(r"(?<!\w)@(?=\w)|<(?=[!@#])")
+_WORD_JOINER = "\u2060"
 _MISSING = "Apprise is not installed: pip install 'gold-orchestrator[apprise]'"
 
 
@@ -38,10 +42,10 @@ class AppriseChannel:
             url = self._needs.secrets.value(self._target.url)
         except Unavailable as error:
             return try_later(error.what)
-        text = self._needs.layouts.text(message)
+        title, text = map(_uncalled, (message.subject, self._needs.layouts.text(message)))
         answers: queue.Queue[Sent] = queue.Queue()
         threading.Thread(
-            target=lambda: answers.put(_handed_over(url, message.subject, text)),
+            target=lambda: answers.put(_handed_over(url, title, text)),
             daemon=True,
             name="apprise",
         ).start()
@@ -49,6 +53,11 @@ class AppriseChannel:
             return answers.get(timeout=self._limit_s)
         except queue.Empty:
             return try_later(f"no answer within {self._limit_s:g} s")
+
+
+def _uncalled(text: str) -> str:
+    """Return text that calls nobody, whichever chat it ends in, and looks the same."""
+    return _CALL.sub(lambda found: found[0] + _WORD_JOINER, text)
 
 
 def _handed_over(url: str, title: str, body: str) -> Sent:

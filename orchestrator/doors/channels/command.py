@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 
 from orchestrator.doors.bounded import Ended, run_bounded
 from orchestrator.doors.channels.cloudevents import as_json
@@ -55,7 +54,7 @@ class CommandChannel:
                     **secrets,
                 },
                 limit_s=self._target.limit_s,
-                cancelled=threading.Event(),
+                cancelled=self._needs.hurry,
                 most_bytes=_MOST_OUTPUT_BYTES,
                 given=content,
                 directory=self._target.directory or None,

@@ -5,6 +5,7 @@ Source: RFC 5321 (4.2 for codes), RFC 3207 (STARTTLS), RFC 8314 (implicit TLS).
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import smtplib
 import socket
@@ -61,7 +62,7 @@ class EmailChannel:
         mail leads to a second one with the same Message-ID.
         """
         to = message.only or self._target.to
-        secrets: list[str] = []
+        password = ""
         try:
             mail = compose_mail(
                 message,
@@ -72,35 +73,40 @@ class EmailChannel:
                 list_name=self._target.list_name,
             )
             if self._target.server.user:
-                secrets.append(self._needs.secrets.value(self._target.server.password))
-            sent = self._hand_over(mail, to, secrets)
+                password = self._needs.secrets.value(self._target.server.password)
+            sent = self._hand_over(mail, to, password)
         except ValueError as error:
             sent = refused(str(error))
         except Unavailable as error:
             sent = try_later(error.what)
         if sent.reception is Reception.DELIVERED:
             return sent
-        return replace(sent, why=mask(sent.why, secrets), left=sent.left or to)
+        return replace(sent, left=sent.left or to)
 
-    def _hand_over(self, mail: EmailMessage, to: tuple[str, ...], secrets: list[str]) -> Sent:
-        """Return what the relay said, as it said it."""
+    def _hand_over(self, mail: EmailMessage, to: tuple[str, ...], password: str) -> Sent:
+        """Return what the relay said, without the password."""
+        user = self._target.server.user
+        secrets = _spellings(user, password) if password else ()
         try:
-            with self._relay(*secrets) as relay:
+            with self._relay(password) as relay:
                 left = relay.send_message(mail, self._target.server.sender, list(to))
         except smtplib.SMTPRecipientsRefused as error:
             # Nobody has it, also those who were taken before the relay closed with 421.
-            return _left(error.recipients, told=0)
+            return _left(error.recipients, told=0, secrets=secrets)
         except (smtplib.SMTPDataError, smtplib.SMTPSenderRefused) as error:
-            said = _said(error.smtp_code, error.smtp_error)
+            said = _said(error.smtp_code, error.smtp_error, secrets)
             return refused(said) if error.smtp_code >= 500 else try_later(said)
         except smtplib.SMTPResponseException as error:
-            return try_later(_said(error.smtp_code, error.smtp_error))
+            return try_later(_said(error.smtp_code, error.smtp_error, secrets))
         except TimeoutError:
             return try_later(f"the relay does not answer within {self._limit_s:g} s")
         except (smtplib.SMTPException, OSError) as error:
             said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            return try_later(f"the relay: {said}")
-        return _left(left, told=len(to) - len(left)) if left else DELIVERED
+            return try_later(f"the relay: {mask(said, secrets)}")
+        except UnicodeError:
+            # Of smtplib; what it says quotes a part of the password.
+            return try_later("the relay's name, its user or the password is not ASCII")
+        return _left(left, told=len(to) - len(left), secrets=secrets) if left else DELIVERED
 
     @contextmanager
     def _relay(self, password: str = "") -> Iterator[smtplib.SMTP]:
@@ -170,9 +176,17 @@ def _our_name(sender: str) -> str:
     return name if "." in name else sender.rpartition("@")[2]
 
 
-def _left(refusals: Mapping[str, tuple[int, bytes]], *, told: int) -> Sent:
+def _spellings(user: str, password: str) -> tuple[str, ...]:
+    """Return a password as a relay sees it, which may quote the line that it did not understand."""
+    sent = (password, f"\0{user}\0{password}")
+    return password, *(base64.b64encode(each.encode("utf-8", "replace")).decode() for each in sent)
+
+
+def _left(
+    refusals: Mapping[str, tuple[int, bytes]], *, told: int, secrets: tuple[str, ...]
+) -> Sent:
     """Return the outcome where some or all of the receivers were refused."""
-    why = "; ".join(f"{each}: {_said(*answer)}" for each, answer in refusals.items())
+    why = "; ".join(f"{each}: {_said(*answer, secrets)}" for each, answer in refusals.items())
     passing = any(code < 500 for code, _ in refusals.values())
     return Sent(
         reception=Reception.RETRY if passing else Reception.REFUSED,
@@ -181,6 +195,8 @@ def _left(refusals: Mapping[str, tuple[int, bytes]], *, told: int) -> Sent:
     )
 
 
-def _said(code: int, answer: bytes | str) -> str:
+def _said(code: int, answer: bytes | str, secrets: tuple[str, ...]) -> str:
     text = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
-    return f"the relay says {code} {' '.join(text.split())[:_LONGEST_ANSWER]}"
+    # Masked before anything is cut: half a secret would not be found.
+    text = " ".join(mask(text, secrets).split())
+    return f"the relay says {code} {text[:_LONGEST_ANSWER]}"

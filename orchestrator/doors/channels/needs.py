@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 
 from orchestrator.doors.channels.safe_http import SafeHttp
 from orchestrator.doors.protocols import Clock
@@ -20,12 +21,14 @@ class Needs:
         layouts: how messages look.
         clock: for the times that are signed.
         http: the only way out over HTTP.
+        hurry: once it is set nobody waits for a program any more: it would outlive us, without end.
     """
 
     secrets: Secrets
     layouts: Layouts
     clock: Clock
     http: SafeHttp
+    hurry: threading.Event = field(default_factory=threading.Event)
 
     def meant(self, setting: str) -> str:
         """Return a setting that may be a reference as what it means now.

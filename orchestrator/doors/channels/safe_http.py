@@ -116,7 +116,7 @@ class SafeHttp:
             allow_internal: the receiver may be on a private network or on this machine.
 
         Raises:
-            Unsafe: nothing may be sent there; what it says quotes no part of the address.
+            Unsafe: nothing may be sent there; what it says quotes the host of the address at most.
             NoAnswer: no answer, too late an answer, too large a one, or none of HTTP.
         """
         try:
@@ -199,7 +199,11 @@ class SafeHttp:
         connection.putrequest("POST", target.path, skip_host=True, skip_accept_encoding=True)
         sent = {"Host": target.authority, **_USUAL_HEADERS, **headers}
         for name, value in {**sent, "Content-Length": str(len(body))}.items():
-            connection.putheader(name, value)
+            try:
+                connection.putheader(name, value)
+            except ValueError:
+                # What it says quotes the value, which may be a token.
+                raise NoAnswer(f"no header {name} can hold what is to be in it") from None
         with suppress(ConnectionError):
             # Who does not want all of it may have answered why, before closing.
             connection.endheaders(body)

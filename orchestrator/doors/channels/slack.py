@@ -7,6 +7,7 @@ chat.postMessage with its, and "Rate limits".
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -34,7 +35,8 @@ _NEVER = frozenset({
 })  # fmt: skip
 #: Nothing in the text is marked up, and links are not fetched for a preview.
 _AS_IT_IS = {"mrkdwn": False, "unfurl_links": False, "unfurl_media": False}
-_LONGEST_WORD = 80
+#: What Slack's words are made of. An address or a token is not: who answers may quote them.
+_WORD = re.compile(r"[a-z][a-z_]{0,79}")
 
 
 class SlackChannel:
@@ -130,6 +132,5 @@ def _api_error(reply: Reply) -> str:
 
 
 def _word(text: str) -> str:
-    """Return one word of Slack's; anything longer is a page of somebody else's."""
-    plain = text.isascii() and text.isprintable() and len(text) <= _LONGEST_WORD
-    return text if plain else "something that is no answer of Slack's"
+    """Return one word of Slack's; anything else may be a page of somebody else's, or a secret."""
+    return text if _WORD.fullmatch(text) else "something that is no answer of Slack's"

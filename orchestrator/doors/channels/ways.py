@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -23,12 +24,20 @@ class RealChannels:
         secrets: where secrets are.
         layouts: makes how messages look; called when a channel is first opened.
         clock: for the times that are signed.
+        hurry: once it is set programs are stopped that are being told; None: nobody sets it.
     """
 
-    def __init__(self, secrets: Secrets, layouts: Callable[[], Layouts], clock: Clock) -> None:
+    def __init__(
+        self,
+        secrets: Secrets,
+        layouts: Callable[[], Layouts],
+        clock: Clock,
+        hurry: threading.Event | None = None,
+    ) -> None:
         self._secrets = secrets
         self._layouts = layouts
         self._clock = clock
+        self._hurry = hurry or threading.Event()
         self._needs: Needs | None = None
 
     def open(self, target: Target) -> Channel:
@@ -44,5 +53,9 @@ class RealChannels:
         from orchestrator.doors.channels.safe_http import SafeHttp
 
         return Needs(
-            secrets=self._secrets, layouts=self._layouts(), clock=self._clock, http=SafeHttp()
+            secrets=self._secrets,
+            layouts=self._layouts(),
+            clock=self._clock,
+            http=SafeHttp(),
+            hurry=self._hurry,
         )

@@ -22,12 +22,16 @@ class MemoryReceiver:
         answer: what comes of the next tries.
         slow: it takes longer than a channel waits, and then does not take the message.
         dead: nobody is there.
+        told: set once it has taken a message.
+        hangs_until: it answers once this is set; None: at once.
     """
 
     def __init__(self) -> None:
         self.answer: Sent = DELIVERED
         self.slow = False
         self.dead = False
+        self.told = threading.Event()
+        self.hangs_until: threading.Event | None = None
         self._lock = threading.Lock()
         self._tries: list[Message] = []
         self._taken: list[Message] = []
@@ -50,6 +54,7 @@ class MemoryReceiver:
             self._tries.append(message)
             if self.answer.reception is Reception.DELIVERED and not self.slow:
                 self._taken.append(message)
+                self.told.set()
             return self.answer
 
 
@@ -71,6 +76,8 @@ class MemoryChannel:
         """Tell the receiver; see the protocol."""
         if self._receiver.dead:
             return try_later("cannot connect to the receiver: Connection refused")
+        if self._receiver.hangs_until is not None:
+            self._receiver.hangs_until.wait(60)
         answer = self._receiver.take(message)
         if self._receiver.slow:
             self._clock.sleep(_LIMIT_S)

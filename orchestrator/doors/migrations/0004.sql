@@ -23,6 +23,8 @@ CREATE TABLE announcements (
 ) STRICT;
 
 CREATE INDEX announcements_by_state ON announcements (state, hierarchy, at);
+-- The rows of all that was ever told stay, most of them without an event.
+CREATE INDEX announcements_with_event ON announcements (hierarchy, at) WHERE event <> '';
 
 CREATE TABLE deliveries (
     id TEXT NOT NULL PRIMARY KEY,

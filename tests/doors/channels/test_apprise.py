@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -29,6 +30,17 @@ def test_what_arrives(receiver: HttpReceiver) -> None:
     (request,) = receiver.requests
     said = json.loads(request.body)
     assert (said["title"], said["message"]) == (message().subject, LAYOUTS.text(message()).strip())
+
+
+def test_nobody_is_called(receiver: HttpReceiver) -> None:
+    """Text from images calls nobody in a chat; a reference to paste stays as it is."""
+    line = "FROM r.example/gold/base:12@sha256:1a2b"
+    hostile = replace(message(), subject=f"@everyone <!channel> <@U1> {line}")
+    assert channel(f"json://127.0.0.1:{receiver.port}/x").send(hostile) == DELIVERED
+    (request,) = receiver.requests
+    title = json.loads(request.body)["title"]
+    assert title.endswith(line)
+    assert title.startswith("@\u2060everyone <\u2060!channel> <\u2060@\u2060U1> ")
 
 
 def test_a_receiver_that_says_no(receiver: HttpReceiver) -> None:

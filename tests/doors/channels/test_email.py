@@ -28,6 +28,7 @@ def channel(
     tls: Tls = Tls.NONE,
     host: str = "127.0.0.1",
     user: str = "",
+    password: str = PASSWORD,
     authority: Authority | None = None,
     limit_s: float = 20.0,
     layouts: Layouts = LAYOUTS,
@@ -45,7 +46,7 @@ def channel(
         ),
         list_name="gold",
     )
-    all_needs = needs({"env:SMTP": PASSWORD}, layouts=layouts)
+    all_needs = needs({"env:SMTP": password}, layouts=layouts)
     if authority is None:
         return EmailChannel(target, all_needs, limit_s=limit_s)
     return EmailChannel(target, all_needs, limit_s=limit_s, trust=authority.trust)

@@ -254,7 +254,7 @@ def test_our_own_public_address_is_this_machine() -> None:
 
 def test_a_header_cannot_add_another(receiver: HttpReceiver) -> None:
     """A line break in a header's value is refused before anything is sent."""
-    with pytest.raises(NoAnswer):
+    with pytest.raises(NoAnswer, match="no header webhook-id can hold what is to be in it"):
         SafeHttp().post(
             receiver.url, {"webhook-id": "1\r\nX-Injected: 1"}, b"", allow_internal=True
         )

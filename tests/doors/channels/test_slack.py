@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -168,6 +169,22 @@ def test_an_answer_of_somebody_else(slack: SlackServer, kind: str) -> None:
     sent = channel(slack, kind).send(message())
     assert sent.reception is Reception.RETRY
     assert sent.why == "Slack says something that is no answer of Slack's"
+
+
+@pytest.mark.parametrize("part", [slice(None), slice(21, None), slice(-8, None)])
+def test_an_answer_that_quotes_a_secret_is_not_quoted(
+    slack: SlackServer, kind: str, part: slice
+) -> None:
+    """A server in between may say what it was asked for: the address, or the token."""
+    quoted = (slack.hook if kind == "hook" else TOKEN)[part] or TOKEN
+    slack.receiver.answer = lambda _: (
+        (404, {}, quoted.encode())
+        if kind == "hook"
+        else (200, {}, json.dumps({"ok": False, "error": quoted}).encode())
+    )
+    sent = channel(slack, kind).send(message())
+    assert sent.reception is Reception.RETRY
+    assert quoted not in sent.why
 
 
 @pytest.mark.parametrize(

@@ -193,6 +193,7 @@ CREATE TABLE waiting (
 INSERT INTO "waiting" VALUES('gold','{"command":"patch","pid":1,"process":"","token":"b","who":"ann@ci"}','2026-11-22T02:46:31Z','boot ca6e03e2-495d-49f7-bb11-1d6780a02c93',50249.868612669,60.0,'[{"alike":"build","because":"B","command":"build","exclude":[],"forced":[],"since":null,"trees":[],"trigger":"","unsoaked":[],"wanted":["hello"],"who":"bob@ci"}]');
 CREATE INDEX steps_by_image ON steps (image, run, seq);
 CREATE INDEX announcements_by_state ON announcements (state, hierarchy, at);
+CREATE INDEX announcements_with_event ON announcements (hierarchy, at) WHERE event <> '';
 CREATE INDEX deliveries_by_receiver ON deliveries (hierarchy, state, team, receiver, seq);
 CREATE INDEX deliveries_by_seq ON deliveries (seq);
 COMMIT;
