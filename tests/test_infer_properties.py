@@ -74,6 +74,13 @@ def trees(draw: st.DrawFn) -> Made:
 @given(trees())
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @example(Made(tree={"x/Dockerfile": "FROM scratch\n"}, parents={"x": set()}))
+@example(Made(
+    tree={
+        "a/core/Dockerfile": "FROM debian:12\n",
+        "b/core/Dockerfile": f"ARG V\nFROM {REGISTRY}/a/core:$V\n",
+    },
+    parents={"a-core": set(), "b-core": {"a-core"}},
+))  # fmt: skip
 def test_parents_are_found_whatever_they_are_called(made: Made) -> None:
     """The written file loads, and every image stands on what the generator meant."""
     there = files(made.tree)

@@ -36,6 +36,15 @@ class Called:
         found = [self._by_id[word]] if word in self._by_id else self._by_word.get(word, [])
         return found[0] if len(found) == 1 and found[0] != path else ""
 
+    def named(self, repository: str, path: str) -> str:
+        """Return the one image, not that of ``path``, that a repository's path ends like.
+
+        Where several directories share their name, the one above tells them apart.
+        """
+        parts = [sanitised(part) for part in repository.split("/")]
+        tails = ("-".join(parts[-depth:]) for depth in range(1, len(parts) + 1))
+        return next(filter(None, (self.one(tail, path) for tail in tails)), "")
+
     def id_of(self, path: str) -> str:
         """Return an image's id."""
         return self._names[path].id
@@ -71,20 +80,22 @@ def arguments(
                 found.setdefault(whole[1], Guess(value=value, why=f"{where} {value}", sure=False))
             continue
         if in_registry and in_registry[1] in facts.unset:
-            meant = called.one(_last(in_registry[2]), path)
+            meant = called.named(_repository(in_registry[2]), path)
             if meant:
                 guess = Guess(value=registry, why=f"{where} {called.id_of(meant)}")
                 found.setdefault(in_registry[1], guess)
         if tagged and tagged[2] in facts.unset:
-            meant = called.one(_last(tagged[1]), path)
+            meant = called.named(_repository(tagged[1]), path)
             if meant:
                 guess = Guess(value=versions[meant], why=f"{where} {called.id_of(meant)}")
                 found.setdefault(tagged[2], guess)
     return found
 
 
-def _last(text: str) -> str:
-    return sanitised(text.rpartition("/")[2].partition(":")[0])
+def _repository(text: str) -> str:
+    """Return a reference, or the end of one, without its tag."""
+    path, slash, name = text.rpartition("/")
+    return path + slash + name.partition(":")[0]
 
 
 def _stem(argument: str) -> str:
